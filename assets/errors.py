@@ -29,6 +29,20 @@ class EncodingError(ValueError):
     """Bytes or JSON that are not the one canonical encoding of a value."""
 
 
+class LogTampered(ValueError):
+    """A line of a hash-chained log that is not as it was written.
+
+    ``line_number`` counts from 1; everything before that line is unchanged.
+    """
+
+    def __init__(self, line_number: int, reason: str) -> None:
+        super().__init__(line_number, reason)
+        self.line_number, self.reason = line_number, reason
+
+    def __str__(self) -> str:
+        return f"line {self.line_number} was changed: {self.reason}; fetch the log again from its publisher"
+
+
 class Refusal(Exception):
     """The ledger refuses a transaction; nothing has changed.
 
