@@ -91,7 +91,10 @@ class Reconciliation:
 
     @property
     def shortfall_nano(self) -> int:
-        """What the DSO is owed and not paid (>= 0)."""
+        """What the DSO is owed and not paid in this period (>= 0).
+
+        Always 0 from the first interval on. A later period alone may show FA that an earlier one has paid for.
+        """
         return max(0, self.owed_nano - self.paid_nano)
 
     @property
