@@ -219,8 +219,8 @@ def test_a_changed_record_does_not_recompute(record: BillingRecord, field: str, 
 
 @given(records(), st.sampled_from([f.name for f in fields(BillingRecord)]), st.sampled_from([None, 1.0, True, "1"]))
 def test_a_line_with_a_field_that_is_no_integer_is_refused(record: BillingRecord, field: str, value: object) -> None:
-    with pytest.raises(EncodingError, match=f"{field} of a billing record is an integer"):
-        from_json(json.dumps(json.loads(to_json(record)) | {field: value}, separators=(",", ":")))
+    with pytest.raises(EncodingError):
+        from_json(json.dumps(json.loads(to_json(record)) | {field: value}, sort_keys=True, separators=(",", ":")))
 
 
 def test_any_other_spelling_of_a_record_is_refused() -> None:
@@ -237,6 +237,9 @@ def test_any_other_spelling_of_a_record_is_refused() -> None:
         "[]",
         "{",
         "",
+        "[" * 100_000,
+        "\ud800",
+        line.replace('"t":0', '"t":"0"'),
     ):
         with pytest.raises(EncodingError):
             from_json(other)
