@@ -1,0 +1,162 @@
+"""Compile ``contracts/src`` into ``contracts/artifacts``, or check that the artifact still belongs to the sources.
+
+``python -m contracts.compile --write|--check``. Needs Node and ``npm ci`` in ``contracts/``; users of the artifact
+need neither.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+SOURCES = HERE / "src"
+ARTIFACT = HERE / "artifacts" / "PetraLedger.json"
+CONTRACT = "PetraLedger"
+
+SETTINGS: dict[str, Any] = {
+    "evmVersion": "london",
+    "optimizer": {"enabled": True, "runs": 10_000},
+    "viaIR": True,
+    "metadata": {"bytecodeHash": "none", "appendCBOR": False},
+}
+"""Compiler settings. ``london`` runs on every network, old permissioned ones included; without metadata the bytecode
+depends on nothing but the sources, the compiler and these settings."""
+
+INSTALL = (
+    "the Solidity compiler is not installed: install Node (>= 18, with npm), then run `npm ci` in contracts/; "
+    "only changing the contract needs it"
+)
+
+
+class CompilerMissing(RuntimeError):
+    """Node, or the compiler that ``npm ci`` installs, is not there."""
+
+
+class CompilationFailed(RuntimeError):
+    """The compiler refused the sources, or warned."""
+
+
+def sources() -> dict[str, str]:
+    """The Solidity sources by file name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(SOURCES.glob("*.sol"))}
+
+
+def source_sha256() -> str:
+    """SHA-256 over names and contents of all sources and over the settings."""
+    described = json.dumps([sources(), SETTINGS], sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def pinned_version() -> str:
+    """The compiler version that ``contracts/package.json`` pins."""
+    package = json.loads((HERE / "package.json").read_text(encoding="utf-8"))
+    version: str = package["devDependencies"]["solc"]
+    return version
+
+
+def compile_sources() -> dict[str, Any]:
+    """The artifact of the sources as they stand.
+
+    Raises :class:`CompilerMissing` or :class:`CompilationFailed`; warnings are failures.
+    """
+    contract = _run_compiler()["contracts"][f"{CONTRACT}.sol"][CONTRACT]
+    return {
+        "contract": CONTRACT,
+        "compiler": f"solc {pinned_version()}",
+        "settings": SETTINGS,
+        "source_sha256": source_sha256(),
+        "abi": contract["abi"],
+        "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
+        "deployedBytecode": "0x" + contract["evm"]["deployedBytecode"]["object"],
+    }
+
+
+def _run_compiler() -> dict[str, Any]:
+    node, script = shutil.which("node"), HERE / "node_modules" / "solc" / "solc.js"
+    if node is None or not script.exists():
+        raise CompilerMissing(INSTALL)
+    request = {
+        "language": "Solidity",
+        "sources": {name: {"content": text} for name, text in sources().items()},
+        "settings": {
+            **SETTINGS,
+            "outputSelection": {"*": {CONTRACT: ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
+        },
+    }
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:  # the compiler cuts off what it writes to a pipe
+        done = subprocess.run(  # noqa: S603 - our own compiler on our own sources
+            [node, str(script), "--standard-json"],
+            input=json.dumps(request),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        output.seek(0)
+        text = output.read()
+    if done.returncode:
+        raise CompilationFailed(done.stderr.strip() or text.strip())
+    answer: dict[str, Any] = json.loads(text[text.index("{") :])
+    if messages := [m["formattedMessage"] for m in answer.get("errors", [])]:
+        raise CompilationFailed("\n".join(messages))
+    return answer
+
+
+def recorded() -> dict[str, Any]:
+    """The committed artifact."""
+    artifact: dict[str, Any] = json.loads(ARTIFACT.read_text(encoding="utf-8"))
+    return artifact
+
+
+def write() -> str:
+    """Compile and write the artifact; returns what to tell the user."""
+    ARTIFACT.parent.mkdir(exist_ok=True)
+    artifact = compile_sources()
+    ARTIFACT.write_text(json.dumps(artifact, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    size = len(artifact["deployedBytecode"]) // 2 - 1
+    return f"wrote {ARTIFACT.relative_to(HERE.parent)}: {size} bytes of code, {artifact['compiler']}"
+
+
+def check() -> str:
+    """Check the artifact against the sources; returns what to tell the user.
+
+    Raises :class:`CompilationFailed` if they differ. Without the compiler only the sources' hash is compared, unless
+    the environment says ``PETRA_REQUIRE_ALL=1``: then :class:`CompilerMissing`.
+    """
+    artifact = recorded()
+    if artifact["source_sha256"] != source_sha256():
+        raise CompilationFailed("contracts/src changed since the artifact was written; run `make artifacts`")
+    try:
+        if compile_sources() != artifact:
+            raise CompilationFailed("the artifact is not what the sources compile to; run `make artifacts`")
+    except CompilerMissing as missing:
+        if os.environ.get("PETRA_REQUIRE_ALL") == "1":
+            raise
+        return f"artifact: the sources' hash agrees; not recompiled, for {missing}"
+    return f"artifact: agrees with the sources ({artifact['compiler']})"
+
+
+def main() -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m contracts.compile", description=__doc__)
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="compile and write the artifact")
+    action.add_argument("--check", action="store_true", help="compile and compare with the artifact")
+    try:
+        print(write() if parser.parse_args().write else check())
+    except (CompilerMissing, CompilationFailed) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
