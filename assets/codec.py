@@ -8,6 +8,7 @@ is expected there. An object becomes bytes in one way only (:func:`canonical`), 
 """
 
 import json
+import re
 from typing import NoReturn
 
 from assets.errors import EncodingError
@@ -144,6 +145,7 @@ def canonical(obj: object) -> bytes:
 
 def parse(line: bytes) -> object:
     """The value whose :func:`canonical` encoding is ``line``; any other bytes raise ``EncodingError``."""
+    _check_depth(line)
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -155,8 +157,8 @@ def parse(line: bytes) -> object:
         encoded = canonical(obj)
     except EncodingError:
         raise
-    except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, json.JSONDecodeError) else "numbers or nesting beyond any ledger data"
+    except ValueError as error:
+        reason = str(error) if isinstance(error, json.JSONDecodeError) else "a number with thousands of digits"
         raise EncodingError(f"value: expected JSON, got {reason}") from None
     if encoded != line:
         at = next(
@@ -166,6 +168,19 @@ def parse(line: bytes) -> object:
             f"value: expected the canonical encoding (sorted keys, no spaces), which differs at byte {at}"
         )
     return obj
+
+
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _check_depth(line: bytes) -> None:
+    """Before the JSON parser sees it: where the recursion limit was raised, deep nesting crashes the interpreter."""
+    depth = 0
+    for bracket in _TEXT.sub(b"", line).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise EncodingError(f"value: expected at most {MAX_DEPTH} levels of nesting")
 
 
 def _check_json(obj: object, path: str, depth: int) -> None:

@@ -39,7 +39,7 @@ from assets.transactions import (
 from assets.units import SECONDS_PER_HOUR
 
 MAX_INDEX = 2**32 - 1
-"""Largest interval index, meter number and feeder number."""
+"""Largest meter number and feeder number; the last interval of a note is smaller, so that it ends before 2³²−1."""
 
 PowerByInterval = defaultdict[tuple[int, int], int]
 """Power issued in watts, by (kind, interval)."""
@@ -377,11 +377,14 @@ class SpecLedger:
         self.state.time_s = max(self.state.time_s, unix_s)
 
     def submit(self, batch: Sequence[Signed[Transaction]]) -> list[Receipt]:
-        """Offer transactions in order; each is accepted or refused on its own."""
-        return [self._submit_one(signed) for signed in batch]
+        """Offer transactions in order; each is accepted or refused on its own.
 
-    def _submit_one(self, signed: Signed[Transaction]) -> Receipt:
-        message = digest(self.domain, signed.tx)
+        A batch with a transaction that has no digest is the caller's mistake: ``EncodingError``, nothing is judged.
+        """
+        messages = [digest(self.domain, signed.tx) for signed in batch]
+        return [self._submit_one(signed, message) for signed, message in zip(batch, messages, strict=True)]
+
+    def _submit_one(self, signed: Signed[Transaction], message: Digest) -> Receipt:
         try:
             check(self.state, signed)
         except errors.Refusal as refusal:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NewType
 
+from assets.errors import EncodingError
 from assets.hashing import keccak
 from assets.keys import Address, Digest
 
@@ -89,9 +90,40 @@ def fa(owner: Address, amount_nano: int) -> Note:
     return Note(Kind.FA, owner, amount_nano, 0, 0)
 
 
-def word(value: int) -> bytes:
-    """An unsigned integer as one big-endian 32-byte word of the EVM ABI."""
+def word(value: int, bits: int = 256) -> bytes:
+    """An unsigned integer of at most ``bits`` bits as one big-endian 32-byte word of the EVM ABI.
+
+    Raises :class:`~assets.errors.EncodingError` for any other integer: it has no encoding.
+    """
+    if not 0 <= value < 1 << bits:
+        raise EncodingError(f"expected an integer from 0 to 2**{bits}-1, got {value}")
     return value.to_bytes(32, "big")
+
+
+def exactly(value: bytes, length: int) -> bytes:
+    """``value`` if it has ``length`` bytes; raises :class:`~assets.errors.EncodingError` otherwise.
+
+    Hashed fields have no separators. A length left unchecked would let one field's bytes count as its neighbour's.
+    """
+    if len(value) != length:
+        raise EncodingError(f"expected {length} bytes, got {len(value)}")
+    return value
+
+
+def address_word(address: Address) -> bytes:
+    """An address as one 32-byte word of the EVM ABI; raises ``EncodingError`` unless it has 20 bytes."""
+    return bytes(12) + exactly(address, 20)
+
+
+def note_words(note: Note) -> bytes:
+    """``(uint8 kind, address owner, uint64 quantity, uint32 start, uint32 end)``: five words of the EVM ABI."""
+    return (
+        word(note.kind, 8)
+        + address_word(note.owner)
+        + word(note.quantity, 64)
+        + word(note.start, 32)
+        + word(note.end, 32)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +138,11 @@ class IssuedNote:
 
     @property
     def id(self) -> NoteId:
-        """Keccak-256 of the ABI encoding of ``(kind, owner, quantity, start, end, origin, index)``."""
-        n = self.note
-        return NoteId(
-            keccak(
-                word(n.kind)
-                + bytes(12)
-                + n.owner
-                + word(n.quantity)
-                + word(n.start)
-                + word(n.end)
-                + self.origin
-                + word(self.index)
-            )
-        )
+        """Keccak-256 of the ABI encoding of ``(kind, owner, quantity, start, end, origin, index)``.
+
+        Raises ``EncodingError`` for fields that the ABI cannot express.
+        """
+        return NoteId(keccak(note_words(self.note) + exactly(self.origin, 32) + word(self.index, 32)))
 
 
 def issued(outputs: tuple[Note, ...], origin: Digest) -> tuple[IssuedNote, ...]:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from assets.hashing import keccak
 from assets.keys import Address, Digest, SigningKey
-from assets.notes import IssuedNote, Note, word
+from assets.notes import IssuedNote, Note, address_word, exactly, note_words, word
 
 NO_MEMO = Digest(bytes(32))
 
@@ -25,7 +25,7 @@ class Domain:
     @property
     def separator(self) -> bytes:
         """``hashStruct`` of the domain."""
-        return keccak(_DOMAIN_TYPE + _NAME + _VERSION + word(self.chain_id) + bytes(12) + self.contract)
+        return keccak(_DOMAIN_TYPE + _NAME + _VERSION + word(self.chain_id) + address_word(self.contract))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,11 @@ _REGULATE_TYPE = keccak(
 
 
 def digest(domain: Domain, tx: Transaction) -> Digest:
-    """The EIP-712 digest of ``tx`` on the ledger ``domain``: what is signed, and what identifies the transaction."""
+    """The EIP-712 digest of ``tx`` on the ledger ``domain``: what is signed, and what identifies the transaction.
+
+    Raises :class:`~assets.errors.EncodingError` for a transaction that the signed types cannot express (a negative
+    number, an address that has not 20 bytes): no ledger can even be asked about it.
+    """
     return Digest(keccak(b"\x19\x01" + domain.separator + _struct_hash(tx)))
 
 
@@ -171,38 +175,39 @@ def sign(domain: Domain, tx: T_co, *keys: SigningKey) -> Signed[T_co]:
 def _struct_hash(tx: Transaction) -> bytes:
     match tx:
         case Withdraw(meter, nonce, window, outputs):
-            body = _WITHDRAW_TYPE + word(meter) + word(nonce) + word(window) + _hash_notes(outputs)
+            body = _WITHDRAW_TYPE + word(meter, 32) + word(nonce, 64) + word(window, 32) + _hash_notes(outputs)
         case Transact(inputs, outputs, memo):
             ids = keccak(b"".join(i.id for i in inputs))
-            body = _TRANSACT_TYPE + ids + _hash_notes(outputs) + memo
+            body = _TRANSACT_TYPE + ids + _hash_notes(outputs) + exactly(memo, 32)
         case Regulate(nonce, feeders, authorise, ban, settle, prices):
             body = (
                 _REGULATE_TYPE
-                + word(nonce)
-                + _hash_all(_words(_FEEDER_TYPE, f.feeder, f.export_w, f.import_w) for f in feeders)
+                + word(nonce, 64)
+                + _hash_all(_feeder(f) for f in feeders)
                 + _hash_all(_authorisation(a) for a in authorise)
-                + keccak(b"".join(word(meter) for meter in ban))
-                + _hash_all(_words(_SETTLEMENT_TYPE, s.meter, s.amount_nano) for s in settle)
-                + _hash_all(
-                    _words(_PRICE_TYPE, p.time_s, p.consumption_nano_per_wh, p.production_nano_per_wh) for p in prices
-                )
+                + keccak(b"".join(word(meter, 32) for meter in ban))
+                + _hash_all(_SETTLEMENT_TYPE + word(s.meter, 32) + word(s.amount_nano, 64) for s in settle)
+                + _hash_all(_price(p) for p in prices)
             )
     return keccak(body)
 
 
+def _feeder(f: FeederCapacity) -> bytes:
+    return _FEEDER_TYPE + word(f.feeder, 32) + word(f.export_w, 64) + word(f.import_w, 64)
+
+
 def _authorisation(a: Authorisation) -> bytes:
-    key = int.from_bytes(a.key, "big")
-    return _words(_AUTHORISATION_TYPE, a.meter, key, a.feeder, a.max_epa_w, a.max_eca_w, a.credit_nano)
+    limits = word(a.max_epa_w, 64) + word(a.max_eca_w, 64) + word(a.credit_nano, 64)
+    return _AUTHORISATION_TYPE + word(a.meter, 32) + address_word(a.key) + word(a.feeder, 32) + limits
+
+
+def _price(p: PriceChange) -> bytes:
+    prices = word(p.consumption_nano_per_wh, 64) + word(p.production_nano_per_wh, 64)
+    return _PRICE_TYPE + word(p.time_s, 64) + prices
 
 
 def _hash_notes(notes: Iterable[Note]) -> bytes:
-    return _hash_all(
-        _words(_NOTE_TYPE, n.kind, int.from_bytes(n.owner, "big"), n.quantity, n.start, n.end) for n in notes
-    )
-
-
-def _words(type_hash: bytes, *values: int) -> bytes:
-    return type_hash + b"".join(word(v) for v in values)
+    return _hash_all(_NOTE_TYPE + note_words(n) for n in notes)
 
 
 def _hash_all(structs: Iterable[bytes]) -> bytes:
