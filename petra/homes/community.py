@@ -51,7 +51,8 @@ def generate(seed: int, start: datetime, intervals: int, interval_s: int, homes:
     """Load and generation of a community, the same for the same arguments.
 
     ``start`` is local standard time at the site of :mod:`petra.homes.site`. A home does not depend on how many homes
-    or intervals there are. Raises ``ValueError`` for arguments out of range and
+    or intervals there are. Random streams count from midnight of the first day, so the same seed brings the same clouds
+    and wind on another date, under another sun. Raises ``ValueError`` for arguments out of range and
     :class:`petra.homes.solar.MissingExtra` without pvlib.
     """
     require_start(start)
