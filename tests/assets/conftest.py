@@ -123,7 +123,7 @@ def community() -> Community:
     return Community()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_community() -> type[Community]:
     """Makes a fresh community for each example of a property."""
     return Community
