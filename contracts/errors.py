@@ -1,0 +1,44 @@
+"""What can go wrong between us and a node, and the contract's refusals as :mod:`assets.errors` names them."""
+
+from assets.errors import REFUSALS, EncodingError, Refusal
+from contracts import artifact
+
+WORD = 32
+
+
+class NodeError(RuntimeError):
+    """The node behaves as no node of this ledger should; says what to check."""
+
+
+class NodeUnreachable(ConnectionError):
+    """Nothing answers at the URL, or what answers is no EVM node; says what to check."""
+
+
+class RelayError(NodeError):
+    """A relay transaction was lost or undone as a whole: nothing of it is on the ledger.
+
+    Transactions of earlier relays of the same batch may be: read ``entries`` before submitting again.
+    """
+
+
+def decode_refusal(reason: bytes) -> Refusal:
+    """The refusal in a custom error's raw revert data.
+
+    Raises :class:`~assets.errors.EncodingError` if it is none of the ledger's refusals.
+    """
+    name, types = artifact.error_types().get(reason[:4], ("", ()))
+    if name not in REFUSALS or len(reason) != 4 + WORD * len(types):
+        raise EncodingError(f"0x{reason.hex()} is none of the ledger's refusals")
+    words = (reason[at : at + WORD] for at in range(4, len(reason), WORD))
+    return REFUSALS[name](*(_value(kind, word) for kind, word in zip(types, words, strict=True)))
+
+
+def _value(kind: str, word: bytes) -> int | bytes:
+    match kind:
+        case "uint256":
+            return int.from_bytes(word, "big")
+        case "address":
+            return word[12:]
+        case "bytes32":
+            return word
+    raise EncodingError(f"a refusal has no argument of type {kind}")

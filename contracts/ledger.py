@@ -1,0 +1,254 @@
+"""The ledger on an EVM chain: :class:`assets.port.Ledger` over the contract and any JSON-RPC node.
+
+Writing goes through a relayer, who carries a whole batch in as few transactions as the block gas limit allows. Reading
+takes the contract's event stream, in whole, and folds it into a copy of the ledger's state: nothing is ever looked up
+at the node by note, meter or address, so that a node learns nothing from what we ask.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from assets.intervals import IntervalGrid
+from assets.keys import Address, Digest
+from assets.ledger import LedgerState, apply, price_at
+from assets.notes import NoteId, word
+from assets.port import Entry, NoteStatus, Receipt
+from assets.transactions import Domain, PriceChange, Signed, Transaction, digest
+from contracts import artifact, encoding, events, gas, relayer
+from contracts.clock import ChainClock
+from contracts.errors import NodeError, RelayError
+from contracts.relayer import Relayer
+
+if TYPE_CHECKING:
+    from web3 import Web3
+    from web3.types import BlockData, TxParams, TxReceipt
+
+DEPLOYMENT_GAS = 6_000_000
+"""Enough to deploy the contract."""
+
+RELAY_BYTES = 120_000
+"""Most calldata of one relay: nodes refuse transactions of more than 128 KiB."""
+
+CHUNK_BLOCKS = 2_000
+"""Most blocks of one question for events: nodes refuse larger ranges."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One transaction of a batch, ready to be relayed."""
+
+    message: Digest
+    data: bytes
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """How far the event stream has been read."""
+
+    number: int
+    hash: bytes
+    time_s: int
+
+
+class EvmLedger:
+    """The contract at one address of one chain."""
+
+    def __init__(self, w3: "Web3", contract: Address, relay_by: Relayer | None = None) -> None:
+        """Open the contract at ``contract``; :meth:`at` and :meth:`deploy` say it in words.
+
+        Raises :class:`~contracts.errors.NodeError` if there is no ledger.
+        """
+        self._w3 = w3
+        self._relay_by = relay_by or relayer.choose(w3)
+        self._clock = ChainClock(w3)
+        self._domain = Domain(w3.eth.chain_id, contract)
+        self._to = w3.to_checksum_address("0x" + contract.hex())
+        self._in_process = getattr(w3.provider, "ethereum_tester", None) is not None
+        if len(w3.eth.get_code(self._to)) == 0:
+            raise NodeError(f"no contract at {self._to} on chain {self._domain.chain_id}; check address and node")
+        self._grid = IntervalGrid(self._view("genesisS"), self._view("intervalS"))
+        self._dso = Address(word(self._view("dso"))[12:])
+        self.gas_used_total = 0
+        """Gas used by all relay transactions of this object."""
+        self.transactions = 0
+        """Relay transactions of this object."""
+        self._forget()
+
+    @classmethod
+    def deploy(cls, w3: "Web3", dso: Address, grid: IntervalGrid, relay_by: Relayer | None = None) -> Self:
+        """A new ledger whose operator is ``dso``.
+
+        Raises :class:`~contracts.errors.RelayError` if the deployment fails.
+        """
+        relay_by = relay_by or relayer.choose(w3)
+        arguments = word(grid.genesis_s) + word(grid.interval_s) + bytes(12) + dso
+        limit = w3.eth.get_block("latest")["gasLimit"]
+        transaction: TxParams = {"data": _hex(artifact.bytecode() + arguments), "gas": min(DEPLOYMENT_GAS, limit)}
+        (receipt,) = relay_by.send(w3, [transaction])
+        address = receipt["contractAddress"]
+        if receipt["status"] != 1 or address is None:
+            raise RelayError("the ledger could not be deployed: give a DSO address that is not zero, and enough gas")
+        return cls(w3, Address(bytes.fromhex(address[2:])), relay_by)
+
+    @classmethod
+    def at(cls, w3: "Web3", contract: Address, relay_by: Relayer | None = None) -> Self:
+        """The ledger that somebody deployed at ``contract``."""
+        return cls(w3, contract, relay_by)
+
+    @property
+    def domain(self) -> Domain:
+        """For which ledger signatures are made."""
+        return self._domain
+
+    @property
+    def grid(self) -> IntervalGrid:
+        """The time grid of delivery intervals."""
+        return self._grid
+
+    @property
+    def dso(self) -> Address:
+        """Whose signature regulatory transactions carry."""
+        return self._dso
+
+    @property
+    def now_s(self) -> int:
+        """Unix seconds of the latest block, or of the next one where :meth:`advance_to` set it."""
+        return self._clock.now_s(self._latest()["timestamp"])
+
+    def advance_to(self, unix_s: int) -> None:
+        """Let the next block have the time ``unix_s``. Does nothing for the past, or where nobody can set the time."""
+        self._clock.advance_to(unix_s, self._latest()["timestamp"])
+
+    # --- Writing -----------------------------------------------------------------------------------------
+
+    def submit(self, batch: Sequence[Signed[Transaction]]) -> list[Receipt]:
+        """Relay transactions in order; each is accepted or refused on its own.
+
+        Raises :class:`~assets.errors.EncodingError` before anything is sent if a transaction has no encoding, and
+        :class:`~contracts.errors.RelayError` if a relay transaction was lost or undone as a whole.
+        """
+        relays = list(self._pack([self._call(signed) for signed in batch]))
+        sent = self._relay_by.send(self._w3, [self._transaction(relay) for relay in relays])
+        return [r for relay, receipt in zip(relays, sent, strict=True) for r in self._verdicts(relay, receipt)]
+
+    def _call(self, signed: Signed[Transaction]) -> _Call:
+        data = encoding.encode(signed)
+        return _Call(digest(self._domain, signed.tx), data, gas.of_call(signed, data))
+
+    def _pack(self, calls: Sequence[_Call]) -> Iterator[list[_Call]]:
+        limit = int(self._latest()["gasLimit"])
+        relay: list[_Call] = []
+        for call in calls:
+            if (relay and self._gas([*relay, call]) > limit) or self._too_long([*relay, call]):
+                yield relay
+                relay = []
+            relay.append(call)
+        if relay:
+            yield relay
+
+    def _too_long(self, relay: Sequence[_Call]) -> bool:
+        return not self._in_process and len(relay) > 1 and sum(len(c.data) + 96 for c in relay) > RELAY_BYTES
+
+    def _gas(self, relay: Sequence[_Call]) -> int:
+        return gas.of_relay(sum(c.gas for c in relay), sum(len(c.data) + 96 for c in relay))
+
+    def _transaction(self, relay: Sequence[_Call]) -> "TxParams":
+        needed = min(self._gas(relay), int(self._latest()["gasLimit"]))
+        return {"to": self._to, "data": _hex(encoding.encode_relay([c.data for c in relay])), "gas": needed}
+
+    def _verdicts(self, relay: Sequence[_Call], receipt: "TxReceipt") -> list[Receipt]:
+        self.transactions += 1
+        self.gas_used_total += receipt["gasUsed"]
+        if receipt["status"] != 1:
+            raise RelayError(
+                f"a relay of {len(relay)} transactions was undone as a whole ({receipt['gasUsed']} gas used); "
+                "its gas did not suffice, or the contract is another version"
+            )
+        emitted = events.decode(receipt["logs"], self._domain.contract)
+        refused = {e.position: e.refusal for e in emitted if isinstance(e, events.Refused)}
+        accepted = iter([e for e in emitted if isinstance(e, events.Accepted)])
+        time_s = self._block_time_s(receipt)
+        receipts = []
+        for position, call in enumerate(relay):
+            if position not in refused and next(accepted, None) != events.Accepted(call.message, time_s, call.data):
+                raise NodeError("the relay's events do not answer its calls; is this node in sync?")
+            receipts.append(Receipt(call.message, refused.get(position), time_s))
+        return receipts
+
+    def _block_time_s(self, receipt: "TxReceipt") -> int:
+        return int(self._w3.eth.get_block(receipt["blockNumber"])["timestamp"])
+
+    # --- Reading -----------------------------------------------------------------------------------------
+
+    def entries(self, start: int = 0) -> list[Entry]:
+        """Accepted transactions from sequence number ``start`` on, from the contract's events alone."""
+        self._sync()
+        return self._entries[start:]
+
+    def status(self, note_id: NoteId) -> NoteStatus:
+        """Whether a note exists unspent."""
+        return self._synced().notes.get(note_id, NoteStatus.UNKNOWN)
+
+    def meter_nonce(self, meter: int) -> int:
+        """The nonce of the meter's next withdrawal; 0 for an unknown meter."""
+        account = self._synced().meters.get(meter)
+        return account.nonce if account else 0
+
+    def regulation_nonce(self) -> int:
+        """The nonce of the DSO's next regulatory transaction."""
+        return self._synced().regulation_nonce
+
+    def price_at(self, t: int) -> PriceChange | None:
+        """The prices of interval ``t`` as recorded so far; ``None`` before the first."""
+        return price_at(self._synced(), t)
+
+    def _synced(self) -> LedgerState:
+        self._sync()
+        return self._state
+
+    def _sync(self) -> None:
+        """Read the events of the blocks since the last time; all of them again after a reorganisation."""
+        latest = _head(self._latest())
+        if latest == self._read:
+            return
+        if self._read is not None and not self._still_there(self._read, latest):
+            self._forget()
+        first = 0 if self._read is None else self._read.number + 1
+        for start in range(first, latest.number + 1, CHUNK_BLOCKS):
+            self._read_blocks(start, min(start + CHUNK_BLOCKS - 1, latest.number))
+        self._read = latest
+
+    def _still_there(self, read: _Head, latest: _Head) -> bool:
+        return read.number < latest.number and _head(self._w3.eth.get_block(read.number)) == read
+
+    def _forget(self) -> None:
+        self._read: _Head | None = None
+        self._entries: list[Entry] = []
+        self._state = LedgerState(self._domain, self._grid, self._dso, self._grid.genesis_s)
+
+    def _read_blocks(self, first: int, last: int) -> None:
+        logs = self._w3.eth.get_logs({"address": self._to, "fromBlock": first, "toBlock": last})
+        for event in events.decode(logs, self._domain.contract):
+            if isinstance(event, events.Accepted):
+                signed = event.signed
+                if digest(self._domain, signed.tx) != event.digest:
+                    raise NodeError("an event's transaction has another digest than the event says")
+                self._entries.append(Entry(len(self._entries), event.time_s, event.digest, signed))
+                apply(self._state, signed.tx)
+
+    def _latest(self) -> "BlockData":
+        return self._w3.eth.get_block("latest")
+
+    def _view(self, name: str, *words: int) -> int:
+        data = artifact.selectors("function")[name] + b"".join(map(word, words))
+        return int.from_bytes(self._w3.eth.call({"to": self._to, "data": _hex(data)}), "big")
+
+
+def _hex(data: bytes) -> Any:
+    return "0x" + data.hex()
+
+
+def _head(block: "BlockData") -> _Head:
+    return _Head(int(block["number"]), bytes(block["hash"]), int(block["timestamp"]))

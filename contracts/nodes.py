@@ -1,0 +1,49 @@
+"""Opening an EVM node: in this process, or at a URL."""
+
+from typing import TYPE_CHECKING, Any
+
+from contracts.errors import NodeUnreachable
+
+if TYPE_CHECKING:
+    from web3 import Web3
+
+BLOCK_GAS = 500_000_000
+"""Gas limit of a block in process: a whole stage of a microgrid fits one relay transaction."""
+
+TIMEOUT_S = 30.0
+"""How long a node may take to answer one request, in seconds."""
+
+INSTALL_EVM = "the in-process EVM is not installed; run: pip install 'petra[evm]'"
+
+
+def in_process(genesis_s: int, gas_limit: int = BLOCK_GAS) -> "Web3":
+    """A chain of its own in this process (eth-tester on py-evm), whose first block has the time ``genesis_s``.
+
+    Its accounts are throw-away keys that everybody knows. Raises ``ImportError`` with what to install.
+    """
+    try:
+        from contracts import tester
+    except ImportError as missing:
+        raise ImportError(INSTALL_EVM) from missing
+    return tester.open_chain(genesis_s, gas_limit)
+
+
+def connect(url: str) -> "Web3":
+    """The node at ``url`` (``http://`` or ``https://``).
+
+    Raises :class:`~contracts.errors.NodeUnreachable` if nothing answers there, or something that is no EVM node.
+    """
+    from web3 import HTTPProvider, Web3
+    from web3.middleware import ExtraDataToPOAMiddleware
+
+    w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": TIMEOUT_S}, exception_retry_configuration=None))
+    try:
+        chain_id: Any = w3.eth.chain_id
+    except Exception as failure:  # requests, JSON and web3 each have their own families of errors
+        raise NodeUnreachable(
+            f"no EVM node answers at {url} ({type(failure).__name__}); start one (for example: anvil), or correct the URL"
+        ) from failure
+    if not isinstance(chain_id, int):
+        raise NodeUnreachable(f"what answers at {url} is no EVM node: it gives {chain_id!r} for its chain id")
+    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+    return w3
