@@ -19,7 +19,7 @@ from assets.notes import NoteId
 from assets.port import Ledger
 from assets.transactions import Signed, Transact, digest
 from bidstore import auction, errors
-from bidstore.admission import check_notes, check_ownership, check_shape, check_terms
+from bidstore.admission import check_notes, check_ownership, check_terms, identify
 from bidstore.challenge import Challenges
 from bidstore.offer import NoteClass, Offer, Side, SignedOffer
 from bidstore.trade import joint_transaction
@@ -105,20 +105,20 @@ class BidStore:
         Raises an :class:`~bidstore.errors.OfferRefused`; book and challenge are then as before.
         """
         now_s = self._forget_lapsed()
-        check_shape(signed)
+        new_id = identify(signed, self._ledger.domain)
         self._challenges.check(signed.challenge, now_s)
         check_terms(signed.offer, self._ledger)
-        offer_id = check_ownership(signed, self._ledger.domain)
+        check_ownership(signed, new_id)
         note_ids = [note.id for note in signed.offer.notes]
         for note_id in note_ids:
             if note_id in self._holder:
                 raise errors.NoteOnOffer(note_id)
         check_notes(signed.offer, self._ledger)
         self._challenges.use(signed.challenge, now_s)
-        self._records[offer_id] = _Record(signed, _NEW)
-        self._holder.update(dict.fromkeys(note_ids, offer_id))
-        heapq.heappush(self._lapses, (self._lapses_s(signed.offer), offer_id))
-        return offer_id
+        self._records[new_id] = _Record(signed, _NEW)
+        self._holder.update(dict.fromkeys(note_ids, new_id))
+        heapq.heappush(self._lapses, (self._lapses_s(signed.offer), new_id))
+        return new_id
 
     def open_offers(self, note_class: NoteClass) -> tuple[SignedOffer, ...]:
         """The open offers of a class, in the order of their ids, which says nothing about when they arrived."""

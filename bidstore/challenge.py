@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 from bidstore.errors import ChallengeUnknown
 
-CHALLENGE_BYTES = 32
-
 
 class Challenges:
     """Issues challenges and accepts each once, within ``lifetime_s`` seconds of ledger time.
@@ -28,7 +26,7 @@ class Challenges:
             del self._issued_s[challenge]
         if len(self._issued_s) >= self._capacity:
             del self._issued_s[next(iter(self._issued_s))]
-        challenge = secrets.token_bytes(CHALLENGE_BYTES)
+        challenge = secrets.token_bytes(32)
         self._issued_s[challenge] = now_s
         return challenge
 

@@ -23,9 +23,9 @@ class OfferRefused(_Refused):
 
 
 class MalformedOffer(OfferRefused):
-    """``(field)``: a value that no offer can have, such as a negative number or an address that is not 20 bytes."""
+    """``(what)``: a value that no offer can have, such as a negative number or an address that is not 20 bytes."""
 
-    advice = "numbers are unsigned and fit their EIP-712 type; addresses have 20 bytes, challenges and digests 32"
+    advice = "give every field a value of its EIP-712 type, and an energy note with whole watt-hours"
 
 
 class ZeroAddress(OfferRefused):
@@ -47,7 +47,7 @@ class LimitOutOfRange(OfferRefused):
 
 
 class WrongKind(OfferRefused):
-    """``(expected, got)``: a note of a kind that this side of an offer cannot give."""
+    """``(expected, kind)``: a note of a kind that this side of an offer cannot give."""
 
     advice = "a seller offers one EPA note; a buyer one ECA note and FA notes"
 

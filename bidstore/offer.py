@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from assets.hashing import keccak
 from assets.keys import Address, Digest, SigningKey
-from assets.notes import IssuedNote, word
+from assets.notes import IssuedNote, address_word, exactly, word
 from assets.transactions import Domain, Transact
 from assets.units import energy_wh
 
@@ -94,19 +94,20 @@ _OFFER_TYPE = keccak(
 
 
 def offer_digest(domain: Domain, offer: Offer, challenge: bytes) -> Digest:
-    """The EIP-712 digest of an offer with its challenge: what is signed, and the offer's id in the book."""
+    """The EIP-712 digest of an offer with its challenge: what is signed, and the offer's id in the book.
+
+    Raises :class:`~assets.errors.EncodingError` for a value that the typed data cannot express.
+    """
     body = (
         _OFFER_TYPE
-        + word(offer.side)
+        + word(offer.side, 8)
         + offer.energy.id
         + keccak(b"".join(note.id for note in offer.money))
-        + word(offer.limit_nano_per_wh)
-        + bytes(12)
-        + offer.deliver_to
-        + bytes(12)
-        + offer.pay_to
-        + word(offer.expires_s)
-        + challenge
+        + word(offer.limit_nano_per_wh, 64)
+        + address_word(offer.deliver_to)
+        + address_word(offer.pay_to)
+        + word(offer.expires_s, 64)
+        + exactly(challenge, 32)
     )
     return Digest(keccak(b"\x19\x01" + domain.separator + keccak(body)))
 

@@ -10,7 +10,7 @@ What the check cannot see: whether every pair of an auction got the same price. 
 between a seller and a buyer within both limits, never beyond, and never to anybody else.
 """
 
-from assets.errors import Unbalanced
+from assets.errors import EncodingError, Unbalanced
 from assets.keys import Address
 from assets.ledger import check_balance
 from assets.notes import IssuedNote, Kind, Note, eca, epa, fa
@@ -67,7 +67,7 @@ def check_trade(offer: Offer, transact: Transact, interval_s: int) -> None:
     price, remainder = divmod(transact.outputs[_PROCEEDS].quantity, energy_wh)
     if remainder:
         raise NotOneTrade("the proceeds are not a whole price per Wh")
-    if offer.side is Side.SELL:
+    if offer.side == Side.SELL:
         _check_owner(transact, _ECA, offer.deliver_to)
         _check_owner(transact, _PROCEEDS, offer.pay_to)
         if price < offer.limit_nano_per_wh:
@@ -81,7 +81,10 @@ def check_trade(offer: Offer, transact: Transact, interval_s: int) -> None:
 
 
 def _check_inputs(offer: Offer, transact: Transact) -> None:
-    ids = [note.id for note in transact.inputs]
+    try:
+        ids = [note.id for note in transact.inputs]
+    except EncodingError as error:
+        raise NotOneTrade(str(error)) from error
     offered = {note.id for note in offer.notes}
     owners = set(offer.owners)
     for note_id in offered:
@@ -92,7 +95,7 @@ def _check_inputs(offer: Offer, transact: Transact) -> None:
             continue
         if note.note.owner in owners:
             raise OwnNoteTaken(note_id)
-        if offer.side is Side.BUY and note.note.kind == Kind.FA:
+        if offer.side == Side.BUY and note.note.kind == Kind.FA:
             raise NotOneTrade("somebody else's money is among the inputs")
 
 

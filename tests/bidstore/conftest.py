@@ -44,9 +44,9 @@ class Market:
         return key.address
 
     def withdraw(self, *notes: Note) -> tuple[IssuedNote, ...]:
-        signed = sign(DOMAIN, Withdraw(1, self.ledger.meter_nonce(1), 5, notes), self.meter)
+        signed = sign(self.ledger.domain, Withdraw(1, self.ledger.meter_nonce(1), 5, notes), self.meter)
         self.ledger.submit([signed])[0].require()
-        return issued(notes, digest(DOMAIN, signed.tx))
+        return issued(notes, digest(self.ledger.domain, signed.tx))
 
     def sale(self, limit: int = 100_000, *, power_w: int = 400, start: int = 5, end: int = 5) -> Offer:
         (note,) = self.withdraw(epa(self.address(), power_w, start, end))
@@ -69,13 +69,13 @@ class Market:
 
     def sign(self, offer: Offer, challenge: bytes | None = None) -> SignedOffer:
         challenge = self.store.challenge() if challenge is None else challenge
-        return sign_offer(DOMAIN, offer, challenge, *(self.keys[o] for o in offer.owners))
+        return sign_offer(self.ledger.domain, offer, challenge, *(self.keys[o] for o in offer.owners))
 
     def post(self, *offers: Offer) -> list[bytes]:
         return [self.store.post(self.sign(offer)) for offer in offers]
 
     def approvals(self, proposal: TradeProposal) -> dict[Address, bytes]:
-        message = digest(DOMAIN, proposal.transact)
+        message = digest(self.ledger.domain, proposal.transact)
         return {owner: self.keys[owner].sign(message) for owner in proposal.transact.owners}
 
     def complete(self, proposal: TradeProposal) -> Signed[Transact]:
@@ -86,16 +86,16 @@ class Market:
         """Move a note elsewhere, behind the bid store's back."""
         n = note.note
         moved = Transact((note,), (Note(n.kind, self.address(), n.quantity, n.start, n.end),))
-        self.ledger.submit([sign(DOMAIN, moved, self.keys[n.owner])])[0].require()
+        self.ledger.submit([sign(self.ledger.domain, moved, self.keys[n.owner])])[0].require()
 
 
-def _open_market(seed: int = 1) -> Market:
-    source = ThrowAwayKeys(seed, "bidstore tests")
+def _open_market(domain: Domain = DOMAIN) -> Market:
+    source = ThrowAwayKeys(1, "bidstore tests")
     dso, meter = source.fresh(), source.fresh()
-    ledger = SpecLedger(DOMAIN, GRID, dso.address)
+    ledger = SpecLedger(domain, GRID, dso.address)
     grant = Authorisation(1, meter.address, 1, LIMIT_W, LIMIT_W, 2**63 - 1)
     regulation = Regulate(0, feeders=(FeederCapacity(1, LIMIT_W, LIMIT_W),), authorise=(grant,))
-    ledger.submit([sign(DOMAIN, regulation, dso)])[0].require()
+    ledger.submit([sign(domain, regulation, dso)])[0].require()
     return Market(ledger, BidStore(ledger), meter, source)
 
 
@@ -105,6 +105,6 @@ def market() -> Market:
 
 
 @pytest.fixture(scope="session")
-def open_market() -> Callable[[], Market]:
+def open_market() -> Callable[..., Market]:
     """For property tests, which need a new market for every example."""
     return _open_market
