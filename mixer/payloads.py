@@ -1,9 +1,7 @@
 """What everybody can check in the payload of a message, whoever reads it. Lengths were checked before."""
 
-from coincurve import PublicKey
-
 from assets.hashing import keccak
-from assets.keys import ZERO_ADDRESS, Address, Digest, address_of
+from assets.keys import ZERO_ADDRESS, Address, Digest
 from mixer.faults import COMPLAINTS, Reason
 from mixer.onion import check_box_key
 from mixer.protocol import ADDRESS_BYTES, PUBLIC_KEY_BYTES
@@ -19,16 +17,14 @@ class BadPayload(Exception):
         super().__init__(reason)
 
 
-def read_announcement(payload: bytes, owner: Address) -> tuple[PublicKey, bytes]:
-    """The sender's public key, which must be that of ``owner``, and its encryption key of this run."""
+def read_box_key(payload: bytes) -> bytes:
+    """The encryption key in an announcement, behind the sender's public key."""
+    box_key = payload[PUBLIC_KEY_BYTES:]
     try:
-        key = PublicKey(payload[:PUBLIC_KEY_BYTES])
-        check_box_key(payload[PUBLIC_KEY_BYTES:])
+        check_box_key(box_key)
     except ValueError:
         raise BadPayload(Reason.MALFORMED) from None
-    if address_of(key) != owner:
-        raise BadPayload(Reason.MALFORMED)
-    return key, payload[PUBLIC_KEY_BYTES:]
+    return box_key
 
 
 def read_items(payload: bytes, item_bytes: int) -> list[bytes]:

@@ -7,6 +7,7 @@ not secret about its state follows from the board's log, and everybody who reads
 import random
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from coincurve import PublicKey
 
@@ -16,7 +17,7 @@ from assets.transactions import Signed, Transact, digest
 from mixer.envelope import Envelope, decode, seal
 from mixer.faults import PeerFault, Reason
 from mixer.onion import BoxKey, UnreadableOnion, wrap
-from mixer.payloads import BadPayload, agreement, read_announcement, read_complaint, read_items, read_outputs
+from mixer.payloads import BadPayload, agreement, read_box_key, read_complaint, read_items, read_outputs
 from mixer.phases import PHASE_OF, TRANSITIONS, State, Trigger
 from mixer.protocol import ADDRESS_BYTES, MAX_RUN, STEP_TIMEOUT_S, Phase, onion_bytes, payload_bytes
 from mixer.session import MixSession
@@ -55,6 +56,7 @@ class Peer:
         self.index = session.index_of(key.address)
         """Which peer this is."""
         self._key = key
+        self._public_key = public_key_of(key)
         self._output = output
         self._timeout_s = timeout_s
         self._rng = rng or random.SystemRandom()
@@ -63,8 +65,8 @@ class Peer:
         self._now_s = 0
         self._deadline_s: int | None = None
         self._transcript = Transcript(session.id, run)
-        self._signers = Signers(session.owners)
         self._posted: set[Digest] = set()
+        self._signers = Signers(session.owners)
         self._read = 0  # messages of the current phase read so far
         self._box_keys: dict[int, bytes] = {}
         self._hops = 0  # shuffle messages read so far: whose turn it is
@@ -118,7 +120,8 @@ class Peer:
             raise ValueError("the peer has been started already")
         self._now_s = now_s
         entered = self._move(Trigger.STARTED)
-        return Step((self._seal(Phase.ANNOUNCEMENT, public_key_of(self._key) + self._box.public),), (entered,))
+        own_keys = self._public_key.format() + self._box.public
+        return Step((self._seal(Phase.ANNOUNCEMENT, own_keys),), (entered,))
 
     def receive(self, message: bytes | Envelope) -> Step:
         """Read the next message of the board, one's own included. Raises ``ValueError`` before :meth:`start`.
@@ -129,11 +132,12 @@ class Peer:
         if self._state is State.CREATED:
             raise ValueError("start the peer, then give it the board's messages from the first on")
         try:
-            envelope, vouched = self._authentic(message)
+            envelope = self._expected(message)
+            proof = self._authenticate(envelope)
         except _NoEffect as refused:
             return Step((), (Ignored(refused.why),))
         try:
-            take = self._judge(envelope, vouched)
+            take = self._judge(envelope, proof)
             self._transcript.record(envelope)
             return take()
         except PeerFault as fault:
@@ -159,12 +163,8 @@ class Peer:
 
     # --- Judging a message: nothing here changes the state -----------------------------------------------
 
-    def _authentic(self, message: bytes | Envelope) -> tuple[Envelope, bool]:
-        """The envelope, if it is new and a peer of this session signed it for this run.
-
-        Also whether it is *vouched* for: it is this peer's own, or carries the sender's valid mix signature. That
-        signature covers the view, and with it session and run, so the envelope's own would say nothing more.
-        """
+    def _expected(self, message: bytes | Envelope) -> Envelope:
+        """The envelope of a new message that says it is from a peer of this session and run."""
         if self.closed:
             raise _NoEffect(Why.CLOSED)
         try:
@@ -180,20 +180,28 @@ class Peer:
         known = self._transcript.get(envelope.phase, envelope.sender)
         if known is not None and known.digest == envelope.digest:
             raise _NoEffect(Why.REPEATED)
-        vouched = envelope.digest in self._posted or self._carries_mix_signature(envelope)
-        if not vouched:
-            try:
-                self._signers.check(envelope.sender, envelope.digest, envelope.signature)
-            except ForeignSignature:
-                raise _NoEffect(Why.NOT_SIGNED) from None
-        return envelope, vouched
+        return envelope
+
+    def _authenticate(self, envelope: Envelope) -> "_Proof":
+        """How the envelope is known to come from its sender: it is this peer's own, or is signed.
+
+        A valid mix signature covers the view, and with it session and run: the envelope's own would add nothing.
+        """
+        if envelope.digest in self._posted:
+            return _Proof(self._public_key, mix_signed=envelope.phase is Phase.SIGNING)
+        if self._carries_mix_signature(envelope):
+            return _Proof(mix_signed=True)
+        try:
+            return _Proof(key=self._signers.check(envelope))
+        except ForeignSignature:
+            raise _NoEffect(Why.NOT_SIGNED) from None
 
     def _carries_mix_signature(self, envelope: Envelope) -> bool:
         if self._mix is None or envelope.phase is not Phase.SIGNING or envelope.previous != self._transcript.view:
             return False
         return recover_address(self._mix_digest, envelope.payload) == self.session.owners[envelope.sender]
 
-    def _judge(self, envelope: Envelope, vouched: bool) -> Callable[[], Step]:
+    def _judge(self, envelope: Envelope, proof: "_Proof") -> Callable[[], Step]:
         """How to go on with a signed envelope; raises the :class:`PeerFault` that it proves instead."""
         phase, sender = envelope.phase, envelope.sender
         current = PHASE_OF[self._state]
@@ -209,16 +217,17 @@ class Peer:
         if len(envelope.payload) != payload_bytes(phase, self.session.size, sender):
             raise PeerFault(sender, current, Reason.WRONG_LENGTH, (envelope,))
         try:
-            return self._interpret(envelope, vouched)
+            return self._interpret(envelope, proof)
         except BadPayload as bad:
             raise PeerFault(sender, current, bad.reason, (envelope,)) from None
 
-    def _interpret(self, envelope: Envelope, vouched: bool) -> Callable[[], Step]:
+    def _interpret(self, envelope: Envelope, proof: "_Proof") -> Callable[[], Step]:
         sender, payload = envelope.sender, envelope.payload
         match envelope.phase:
             case Phase.ANNOUNCEMENT:
-                key, box_key = read_announcement(payload, self.session.owners[sender])
-                return partial(self._take_announcement, sender, key, box_key)
+                if proof.key is None:
+                    raise BadPayload(Reason.MALFORMED)
+                return partial(self._take_announcement, sender, proof.key, read_box_key(payload))
             case Phase.SHUFFLE:
                 return partial(self._take_onions, read_items(payload, onion_bytes(self.session.size, sender)))
             case Phase.BROADCAST:
@@ -228,7 +237,7 @@ class Peer:
                     raise BadPayload(Reason.WRONG_HASH)
                 return self._take_agreement
             case Phase.SIGNING:
-                if not vouched:
+                if not proof.mix_signed:
                     raise BadPayload(Reason.WRONG_SIGNATURE)
                 return partial(self._take_signature, sender, payload)
             case Phase.COMPLAINT:
@@ -343,9 +352,19 @@ class Peer:
         return Step(messages, (self._move(Trigger.FAULT), Aborted(self._faults)))
 
     def _seal(self, phase: Phase, payload: bytes) -> bytes:
-        envelope = seal(self.session.id, self.run, phase, self.index, self._transcript.view, payload, self._key)
+        view = self._transcript.view
+        envelope = seal(self.session.id, self.run, phase, self.index, view, payload, self._key)
         self._posted.add(envelope.digest)
         return envelope.encoded
+
+
+class _Proof(NamedTuple):
+    """How an envelope is known to come from its sender."""
+
+    key: PublicKey | None = None
+    """The sender's public key; ``None`` if it is unknown, or was not needed."""
+    mix_signed: bool = False
+    """The payload is the sender's signature of this very mix transaction."""
 
 
 class _NoEffect(Exception):

@@ -7,6 +7,8 @@ from coincurve.ecdsa import cdata_to_der, deserialize_compact
 
 from assets.hashing import keccak
 from assets.keys import Address, Digest, SigningKey, address_of, recover_address
+from mixer.envelope import Envelope
+from mixer.protocol import PUBLIC_KEY_BYTES, Phase
 
 _PUBLIC_KEY_TAG = keccak(b"PETra mix public key v1")
 
@@ -23,18 +25,32 @@ class Signers:
         self._keys: list[PublicKey | None] = [None] * len(owners)
 
     def learn(self, index: int, key: PublicKey) -> None:
-        """Remember the public key of a peer. Raises ``ValueError`` if it is not its owner's."""
-        if address_of(key) != self._owners[index]:
-            raise ValueError(f"the public key is not that of peer {index}")
+        """Remember the public key of a peer, as :meth:`check` returned it."""
         self._keys[index] = key
 
-    def check(self, index: int, digest: Digest, signature: bytes) -> None:
-        """Raise :class:`ForeignSignature` unless peer ``index`` signed ``digest`` (``r ‖ s``, low ``s``)."""
-        key = self._keys[index]
+    def check(self, envelope: Envelope) -> PublicKey | None:
+        """Raise :class:`ForeignSignature` unless the envelope's sender signed it.
+
+        Returns the sender's public key; ``None`` if it is still unknown, and the envelope does not announce it.
+        """
+        owner = self._owners[envelope.sender]
+        key = self._keys[envelope.sender]
+        if key is None and envelope.phase is Phase.ANNOUNCEMENT:
+            key = _claimed_key(envelope.payload, owner)
         if key is None:
-            check_address(self._owners[index], digest, signature)
+            check_address(owner, envelope.digest, envelope.signature)
         else:
-            check_key(key, digest, signature)
+            check_key(key, envelope.digest, envelope.signature)
+        return key
+
+
+def _claimed_key(announcement: bytes, owner: Address) -> PublicKey | None:
+    """The public key in an announcement, if it is that of ``owner``."""
+    try:
+        key = PublicKey(announcement[:PUBLIC_KEY_BYTES])
+    except ValueError:
+        return None
+    return key if address_of(key) == owner else None
 
 
 def check_key(key: PublicKey, digest: Digest, signature: bytes) -> None:
@@ -53,8 +69,8 @@ def check_address(owner: Address, digest: Digest, signature: bytes) -> None:
         raise ForeignSignature
 
 
-def public_key_of(key: SigningKey) -> bytes:
-    """The compressed public key of ``key``. A signing key shows its address only, but its signatures give it away."""
+def public_key_of(key: SigningKey) -> PublicKey:
+    """The public key of ``key``. A signing key shows its address only, but its signatures give it away."""
     signature = key.sign(_PUBLIC_KEY_TAG)
     compact = signature[:64] + bytes([signature[64] - 27])
-    return PublicKey.from_signature_and_message(compact, _PUBLIC_KEY_TAG, hasher=None).format()
+    return PublicKey.from_signature_and_message(compact, _PUBLIC_KEY_TAG, hasher=None)
