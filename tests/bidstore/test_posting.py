@@ -59,6 +59,13 @@ def stolen(market):
     return sign_offer(market.ledger.domain, offer, market.store.challenge(), market.source.fresh())
 
 
+def nobodys(market):
+    """An unrecoverable signature gives the zero address, which must not pass for an owner."""
+    signed = market.sign(market.sale())
+    energy = moved(signed.offer, owner=ZERO_ADDRESS)
+    return replace(signed, offer=replace(signed.offer, energy=energy), signatures=(bytes(65),))
+
+
 def elsewhere(market):
     offer = market.sale()
     key = market.keys[offer.energy.note.owner]
@@ -113,6 +120,7 @@ REFUSED = {
         lambda m: replace(m.sign(m.sale()), signatures=m.sign(m.sale()).signatures * 2),
     ),
     "a stolen note": (errors.ForeignSignature, stolen),
+    "a note of nobody with a signature of nobody": (errors.ForeignSignature, nobodys),
     "an offer for another ledger": (errors.ForeignSignature, elsewhere),
     "a signature for other terms": (errors.ForeignSignature, altered),
     "a note that never was": (
@@ -170,6 +178,10 @@ def test_the_most_money_notes_are_taken(market) -> None:
     market.post(market.sale(1))
     (proposal,) = market.store.clear(5, b"seed")
     market.ledger.submit([market.complete(proposal)])[0].require()
+
+
+def test_money_for_exactly_the_limit_is_enough(market) -> None:
+    market.post(market.purchase(200_000, money_nano=(20_000_000,)))
 
 
 def test_a_posting_cannot_be_replayed(market) -> None:

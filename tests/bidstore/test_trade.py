@@ -178,6 +178,8 @@ def broken_forms(market, trade):
     proceeds, change = trade.outputs[2:]
     foreign = market.withdraw(epa(market.address(), 400, 5, 5))[0]
     yield "a second EPA note", replace(trade, inputs=(*trade.inputs, foreign))
+    unknown = replace(foreign, note=replace(foreign.note, kind=9))
+    yield "an input of an unknown kind", replace(trade, inputs=(*trade.inputs, unknown))
     yield "swapped outputs", replace(trade, outputs=(trade.outputs[1], trade.outputs[0], proceeds, change))
     yield "a fifth output", replace(trade, outputs=(*trade.outputs[:3], fa(THIEF, 1), fa(change.owner, 5_999_999)))
     yield "no proceeds", replace(trade, outputs=trade.outputs[:2])
@@ -209,6 +211,16 @@ def test_neither_wallet_signs_what_is_not_one_trade(market, sale, purchase, trad
         for offer in (sale, purchase):
             with pytest.raises(NotOneTrade):
                 check_trade(offer, broken, INTERVAL_S)
+
+
+def test_a_seller_does_not_take_a_permit_of_another_class(market, sale, trade) -> None:
+    """It balances, and a permit of another interval would be worthless to the seller."""
+    (later,) = market.withdraw(eca(market.address(), 400, 6, 6))
+    inputs = tuple(later if n.note.kind == Kind.ECA else n for n in trade.inputs)
+    other = with_output(replace(trade, inputs=inputs), 1, replace(trade.outputs[1], start=6, end=6))
+    check_balance([n.note for n in other.inputs], other.outputs)
+    with pytest.raises(NotOneTrade, match="class"):
+        check_trade(sale, other, INTERVAL_S)
 
 
 def test_a_buyer_does_not_join_somebody_elses_money(market, purchase, trade) -> None:
