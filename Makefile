@@ -23,7 +23,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $(READY)
 
 demo: $(READY)
-	@$(BIN)/petra simulate --ledger evm --seed 1 --out out/demo
+	@$(BIN)/petra simulate --ledger evm --seed 3 --out out/demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto

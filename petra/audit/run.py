@@ -1,0 +1,107 @@
+"""The audit of a whole run folder."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from assets.notes import Kind
+from petra.audit.billing import audit_billing
+from petra.audit.error import AuditError
+from petra.audit.ledger import Replay, replay_ledger
+from petra.audit.market import TradeRow, audit_prices, audit_trades
+from petra.audit.summary import Summary, read_summary
+from petra.bills import HomeBill, home_bills
+from petra.rundir import bill_rows, reading_rows
+from smartmeter.billing import BillingRecord
+
+PUBLIC_FILES = (
+    "summary.json",
+    "ledger.jsonl",
+    "billing.jsonl",
+    "readings.csv",
+    "bills.csv",
+    "trades.csv",
+    "prices.csv",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit that found nothing wrong went through."""
+
+    ledger_entries: int
+    signatures: int
+    billing_records: int
+    homes: int
+    trades: int
+    bills_nano: int
+    """Σ B."""
+
+
+def audit(run_dir: Path) -> Audit:
+    """Audit the run in the folder ``run_dir``. Raises :class:`AuditError` at the first contradiction."""
+    files = {name: _existing(run_dir / name) for name in PUBLIC_FILES}
+    summary = read_summary(files["summary.json"])
+    replay = replay_ledger(files["ledger.jsonl"], summary.number("gate_s"), summary.text("ledger_head"))
+    records = audit_billing(files["billing.jsonl"], summary.number("intervals"), replay)
+    bills = home_bills(records)
+    _audit_rows(files["readings.csv"], reading_rows(records))
+    _audit_rows(files["bills.csv"], bill_rows(bills))
+    trades = audit_trades(files["trades.csv"], replay)
+    audit_prices(files["prices.csv"], replay, trades)
+    _audit_totals(summary, replay, records, bills, trades)
+    total_nano = sum(b.bill_nano for b in bills)
+    return Audit(replay.entries, replay.signatures, len(records), len(bills), len(trades), total_nano)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise AuditError(path.name, 1, f"the file is missing from {path.parent}; give the folder of a run")
+    return path
+
+
+def _audit_rows(path: Path, expected: Iterable[Sequence[object]]) -> None:
+    """The CSV file at ``path`` has exactly the ``expected`` rows."""
+    lines = path.read_bytes().decode("utf-8", errors="replace").splitlines(keepends=True)
+    wanted = (",".join(map(str, row)) + "\n" for row in expected)
+    for number, (line, want) in enumerate(zip_longest(lines, wanted), start=1):
+        if line != want:
+            raise AuditError(path.name, number, f"expected {_shown(want)}, got {_shown(line)}")
+
+
+def _shown(line: str | None) -> str:
+    return "no such line" if line is None else repr(line)
+
+
+def _audit_totals(
+    summary: Summary,
+    replay: Replay,
+    records: Sequence[BillingRecord],
+    bills: Sequence[HomeBill],
+    trades: Sequence[TradeRow],
+) -> None:
+    """The summary's figures that follow from the other files."""
+    owed_nano = sum(record.energy_nano for record in records)
+    total_nano = sum(b.bill_nano for b in bills)
+    fa_deposited_nano = sum(r.fa_deposited_nano for r in records)
+    outstanding = {
+        "epa_outstanding_wh": sum(r.epa_withdrawn_wh - r.epa_deposited_wh for r in records),
+        "eca_outstanding_wh": sum(r.eca_withdrawn_wh - r.eca_deposited_wh for r in records),
+        "fa_outstanding_nano": sum(replay.issued[Kind.FA].values()) - fa_deposited_nano,
+        "dso_shortfall_nano": max(0, owed_nano - total_nano),
+    }
+    for name, computed in {
+        "homes": len(bills),
+        "interval_s": replay.state.grid.interval_s,
+        "measured_import_wh": sum(b.measured_import_wh for b in bills),
+        "measured_export_wh": sum(b.measured_export_wh for b in bills),
+        "residual_wh": sum(b.residual_wh for b in bills),
+        "traded_wh": sum(trade.energy_wh for trade in trades),
+        "trades": len(trades),
+        "sum_bills_nano": total_nano,
+        "sum_bills_without_trading_nano": sum(b.bill_without_trading_nano for b in bills),
+    }.items():
+        summary.require(name, computed)
+    summary.section("conservation").require_all(outstanding)
+    summary.section("ledger_stats").require("transactions", replay.entries)

@@ -1,0 +1,175 @@
+"""The command line: ``petra simulate`` and ``petra audit``.
+
+Exit codes: 0 done; 1 the audit found a contradiction; 2 the input or the machine is at fault, said in one sentence.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+
+from assets.errors import Refusal
+from assets.units import format_amount
+from petra import tables
+from petra.homes.community import generate
+from petra.homes.csv_profiles import read_profiles
+from petra.homes.profile import Profiles
+from petra.tables import Table
+
+BANNER = "THROW-AWAY KEYS, NO NETWORK ANONYMITY: keys come from the seed, and all messages travel in memory."
+"""First line of every simulation."""
+
+DEFAULT_TARIFF = "0.24/0.09"
+"""What the DSO sells and buys at, USD/kWh."""
+
+DEFAULT_START = "2025-04-01T00:00:00"
+"""Start of generated homes: a summer day, so that there is something to sell."""
+
+DEFAULT_INTERVALS_S = 86_400
+"""Length of a run unless said otherwise: a day."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Private, safe and settled energy trading between the homes of a microgrid.",
+)
+
+
+@app.callback()
+def petra() -> None:
+    """Private, safe and settled energy trading between the homes of a microgrid."""
+
+
+@app.command()
+def simulate(
+    homes: Annotated[int | None, typer.Option(min=2, help="Number of homes; all of the file, or 18.")] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(help="Measured homes, .csv or .csv.gz: interval_start,home,load_wh,pv_wh.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="First interval, ISO 8601 local standard time.")] = None,
+    intervals: Annotated[int | None, typer.Option(min=1, help="Number of delivery intervals; a day.")] = None,
+    interval_s: Annotated[
+        int | None, typer.Option(min=1, help="Seconds per interval; that of the file, or 3600.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of homes, strategies and throw-away keys.")] = 1,
+    ledger: Annotated[str, typer.Option(help="spec, evm (in process), or the URL of a JSON-RPC node.")] = "evm",
+    tariff: Annotated[str, typer.Option(help="What the DSO sells/buys at, USD per kWh.")] = DEFAULT_TARIFF,
+    out: Annotated[Path, typer.Option(help="Folder for the files of the run.")] = Path("out/run"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
+) -> None:
+    """Run a microgrid from homes to bills: every asset on a ledger, every transfer signed, every note mixed."""
+    from petra.knowledge import Learnt
+    from petra.report import write_report
+    from petra.rundir import write_run
+    from petra.scenario import default_scenario
+    from petra.simulation import simulate as run_simulation
+    from petra.summary import who_learnt_what
+
+    console = Console(stderr=as_json)
+    console.print(BANNER, style="bold yellow", soft_wrap=True)
+    with _one_sentence_errors():
+        from dso.tariff import Tariff
+
+        scenario = default_scenario(
+            _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
+        )
+        with _progress(console) as progress:
+            task = progress.add_task("intervals", total=scenario.intervals)
+            run = run_simulation(scenario, lambda done: progress.update(task, completed=done))
+        summary = write_run(run, out)
+        learnt: list[Learnt] = list(who_learnt_what(run))
+        write_report(run, learnt, BANNER, out / "report.html")
+    if as_json:
+        print(json.dumps(summary, indent=2))
+        return
+    for table in (
+        tables.stages_table(run),
+        tables.bills_table(run),
+        tables.conservation_table(run),
+        tables.knowledge_table(learnt),
+    ):
+        _print(console, table)
+    console.print(f"Plots and tables: {out / 'report.html'}", soft_wrap=True)
+    console.print(
+        f"Next: petra audit {out}    recomputes every signature, limit and bill from the files", soft_wrap=True
+    )
+
+
+@app.command()
+def audit(run_dir: Annotated[Path, typer.Argument(help="The folder that petra simulate wrote.")]) -> None:
+    """Recompute a run from its public files: every limit, balance, price and signature, and every bill."""
+    from petra.audit import AuditError
+    from petra.audit import audit as audit_run
+
+    try:
+        result = audit_run(run_dir)
+    except AuditError as error:
+        typer.echo(f"AUDIT FAILED  {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(
+        f"audit passed: {result.ledger_entries} ledger transactions, {result.signatures} signatures, "
+        f"{result.trades} trades, {result.billing_records} bills of {result.homes} homes; "
+        f"the DSO receives {format_amount(result.bills_nano)} USD"
+    )
+
+
+def _load(
+    path: Path | None, start: str | None, intervals: int | None, homes: int | None, interval_s: int | None, seed: int
+) -> Profiles:
+    """Measured homes from a file, or the generated community."""
+    first = None if start is None else _parse_start(start)
+    if path is not None:
+        return read_profiles(path, first, intervals, homes, interval_s)
+    step_s = interval_s or 3600
+    return generate(
+        seed,
+        first or datetime.fromisoformat(DEFAULT_START),
+        intervals or max(1, DEFAULT_INTERVALS_S // step_s),
+        step_s,
+        homes or 18,
+    )
+
+
+def _parse_start(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"--start {text!r} is not a date and time; write 2025-04-01T00:00:00") from None
+
+
+@contextmanager
+def _one_sentence_errors() -> Iterator[None]:
+    """What the user or the machine got wrong ends in one sentence and exit code 2, not in a traceback."""
+    try:
+        yield
+    except (ValueError, Refusal, OSError, ImportError) as error:
+        typer.echo(f"petra: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _progress(console: Console) -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console)
+
+
+def _print(console: Console, table: Table) -> None:
+    rich = RichTable(title=table.title, title_justify="left", title_style="bold", caption=table.note or None)
+    rich.caption_justify = "left"
+    for i, name in enumerate(table.header):
+        rich.add_column(name, justify="left" if i == 0 else "right")
+    for row in table.rows:
+        rich.add_row(*row)
+    console.print(rich)
+
+
+def main() -> None:
+    """Entry point of the ``petra`` command."""
+    app()

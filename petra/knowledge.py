@@ -1,0 +1,148 @@
+"""Who learnt what: computed from what each party received in a run, against the truth that only the simulation has.
+
+Everybody can read the ledger, so every observer starts from it. For each address an observer keeps the set of homes
+that it may belong to; a set of one means that the address is *named*. Sources: a withdrawal names its addresses; a mix
+gives each output the homes of all its inputs; what one transaction or one message shows to belong together shares
+the intersection of its sets; and every home knows its own addresses, so that they hide nobody from it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from assets.keys import Address
+from assets.notes import Kind
+from assets.port import Entry
+from assets.statement import SignedStatement
+from assets.transactions import NO_MEMO, Transact, Withdraw
+from bidstore.offer import SignedOffer
+from smartmeter.billing import BillingRecord
+
+Homes = frozenset[int]
+Truth = Mapping[Address, int]
+"""The home that each address belongs to, deposit addresses of its meter included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """One party, or one log that somebody reads."""
+
+    name: str
+    received: Sequence[object] = ()
+    """Messages sent to this party."""
+    own: Homes = frozenset()
+    """The home whose addresses the observer knows because they are its own."""
+    linked: Mapping[Address, Homes] = field(default_factory=dict)
+    """Addresses that a message showed in the clear beside the homes that can have sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What an observer can say after the run. Its own trades, readings and bills do not count."""
+
+    observer: str
+    trades: int
+    """Trades that others made, and that the observer saw happen on the ledger."""
+    sellers_named: int
+    """Trades whose seller can only be one home."""
+    buyers_named: int
+    smallest_seller_set: int | None
+    """Fewest homes among which the seller of a trade hides; ``None`` without trades."""
+    smallest_buyer_set: int | None
+    deposits_named: int
+    """Deposits that can only be one home's."""
+    limit_prices: int
+    """Limit prices of others' offers that the observer received."""
+    readings: int
+    """Readings of a home in an interval that the observer received."""
+    bills: int
+    """Totals of a home's period that the observer received."""
+
+
+def learn(observer: Observer, entries: Sequence[Entry], truth: Truth) -> Learnt:
+    """What ``observer`` can conclude from the ledger and from what it received."""
+    candidates = _candidates(observer, entries, truth)
+    sellers, buyers, deposits_named = [], [], 0
+    for tx in _transfers(entries):
+        by_kind = {Kind(i.note.kind): i.note.owner for i in tx.inputs}
+        if Kind.EPA in by_kind and Kind.ECA in by_kind:
+            seller, buyer = by_kind[Kind.EPA], by_kind[Kind.ECA]
+            if not {truth[seller], truth[buyer]} & observer.own:
+                sellers.append(len(candidates[seller]))
+                buyers.append(len(candidates[buyer]))
+        elif len(tx.inputs) == len(tx.outputs) == 1 and truth[tx.outputs[0].owner] not in observer.own:
+            deposits_named += len(candidates[tx.outputs[0].owner]) == 1
+    return Learnt(
+        observer=observer.name,
+        trades=len(sellers),
+        sellers_named=sellers.count(1),
+        buyers_named=buyers.count(1),
+        smallest_seller_set=min(sellers, default=None),
+        smallest_buyer_set=min(buyers, default=None),
+        deposits_named=deposits_named,
+        limit_prices=sum(isinstance(m, SignedOffer) for m in observer.received),
+        readings=sum(isinstance(m, BillingRecord) for m in observer.received),
+        bills=sum(isinstance(m, SignedStatement) for m in observer.received),
+    )
+
+
+def _candidates(observer: Observer, entries: Sequence[Entry], truth: Truth) -> dict[Address, Homes]:
+    """For each address on the ledger, the homes that it may belong to in the eyes of ``observer``."""
+    homes: dict[Address, Homes] = {}
+
+    def know(address: Address, candidates: Homes) -> None:
+        if truth[address] in observer.own:
+            candidates = observer.own
+        elif candidates != observer.own:
+            candidates -= observer.own
+        homes[address] = candidates & observer.linked.get(address, candidates)
+
+    for entry in entries:
+        tx = entry.signed.tx
+        if isinstance(tx, Withdraw):
+            for note in tx.outputs:
+                know(note.owner, frozenset({tx.meter}))
+        elif isinstance(tx, Transact):
+            pool = frozenset().union(*(homes[i.note.owner] for i in tx.inputs))
+            for note in tx.outputs:
+                know(note.owner, pool)
+    return _intersect(homes, _belonging_together(observer, entries))
+
+
+def _belonging_together(observer: Observer, entries: Sequence[Entry]) -> Iterable[set[Address]]:
+    """Groups of addresses that are shown to be of one home: by a trade's form, a deposit's, or an offer's text."""
+    for tx in _transfers(entries):
+        if len(tx.inputs) == 1:
+            yield {tx.inputs[0].note.owner} | {o.owner for o in tx.outputs}
+        else:
+            # The form of a joint transaction is public: who gives EPA gets ECA, and the other way round.
+            sold = {i.note.owner for i in tx.inputs if i.note.kind == Kind.EPA}
+            yield sold | {o.owner for o in tx.outputs if o.kind == Kind.ECA}
+            bought = {i.note.owner for i in tx.inputs if i.note.kind != Kind.EPA}
+            yield bought | {o.owner for o in tx.outputs if o.kind == Kind.EPA}
+    for message in observer.received:
+        if isinstance(message, SignedOffer):
+            offer = message.offer
+            notes = (offer.energy, *offer.money)
+            yield {n.note.owner for n in notes} | {offer.deliver_to, offer.pay_to}
+
+
+def _transfers(entries: Iterable[Entry]) -> Iterable[Transact]:
+    """Trades and deposits: transfers that are not mixes."""
+    for entry in entries:
+        tx = entry.signed.tx
+        if isinstance(tx, Transact) and tx.memo == NO_MEMO:
+            yield tx
+
+
+def _intersect(homes: dict[Address, Homes], groups: Iterable[set[Address]]) -> dict[Address, Homes]:
+    """Give all addresses of a group the homes that are possible for each of them."""
+    together: dict[Address, set[Address]] = {}
+    for group in groups:
+        merged = set(group).union(*(together.get(a, set()) for a in group))
+        for address in merged:
+            together[address] = merged
+    return homes | {
+        address: frozenset.intersection(*(homes[a] for a in group if a in homes))
+        for address, group in together.items()
+        if address in homes
+    }

@@ -1,0 +1,55 @@
+"""Opening the ledger of a simulation: the specification, the contract in process, or the contract on a node."""
+
+from assets.intervals import IntervalGrid
+from assets.keys import Address
+from assets.ledger import SpecLedger
+from assets.transactions import Domain
+from contracts import nodes
+from contracts.ledger import EvmLedger
+from petra.microgrid import SimulatedLedger
+
+SPEC_DOMAIN = Domain(chain_id=1337, contract=Address(bytes(19) + b"\x01"))
+"""Domain of the specification, which runs on no chain."""
+
+
+def open_ledger(where: str, dso: Address, start_s: int, interval_s: int) -> SimulatedLedger:
+    """A fresh ledger: ``spec``, ``evm`` (in process), or the URL of a JSON-RPC node.
+
+    Interval 0 starts at ``start_s`` (Unix seconds), or on a node whose clock is past that, one interval from now: a
+    ledger accepts no prices for the past. Raises ``ValueError`` or ``ConnectionError`` with what to do.
+    """
+    opened_s = start_s - interval_s
+    if where == "spec":
+        return SpecLedger(SPEC_DOMAIN, IntervalGrid(start_s, interval_s), dso, time_s=opened_s)
+    if where == "evm":
+        return EvmLedger.deploy(nodes.in_process(opened_s), dso, IntervalGrid(start_s, interval_s))
+    if not where.startswith(("http://", "https://")):
+        raise ValueError(f"--ledger is spec, evm, or a node's URL such as http://127.0.0.1:8545; not {where!r}")
+    w3 = nodes.connect(where)
+    genesis_s = max(start_s, int(w3.eth.get_block("latest")["timestamp"]) + interval_s)
+    return AheadOfTime.deploy(w3, dso, IntervalGrid(genesis_s, interval_s))
+
+
+def gas_total(ledger: SimulatedLedger) -> int:
+    """Gas used by all transactions so far; 0 for the specification, which meters none."""
+    return ledger.gas_used_total if isinstance(ledger, EvmLedger) else 0
+
+
+class AheadOfTime(EvmLedger):
+    """A node's ledger, with the clock of a simulation that may run ahead of the node's.
+
+    Where a node lets nobody set its time, all transactions of the simulation are recorded long before the intervals
+    they are for, so every one is in time; only the parties' idea of "now" moves.
+    """
+
+    _simulated_s = 0
+
+    @property
+    def now_s(self) -> int:
+        """Simulated time, or the node's where that is later. Unix seconds."""
+        return max(super().now_s, self._simulated_s)
+
+    def advance_to(self, unix_s: int) -> None:
+        """Move simulated time forwards to ``unix_s``, and the node's where it lets us."""
+        super().advance_to(unix_s)
+        self._simulated_s = max(self._simulated_s, unix_s)

@@ -1,0 +1,82 @@
+"""What is simulated: homes, prices, notes and limits. A scenario and a seed determine every bill."""
+
+from dataclasses import dataclass
+from datetime import UTC
+from math import gcd
+
+from assets.units import SECONDS_PER_HOUR, energy_wh
+from dso.tariff import Tariff
+from petra.homes.profile import Profiles
+from smartmeter.standard_set import StandardSet
+
+TARGET_NOTE_POWER_W = 200
+"""Power of one note, before it is made to give whole watt-hours in an interval."""
+
+NOTES_PER_KIND = 2
+"""Notes of each kind in the standard set: a home can sell or buy at most this many in an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One simulated run."""
+
+    name: str
+    ledger: str
+    """``spec``, ``evm`` or the URL of a JSON-RPC node."""
+    profiles: Profiles
+    seed: int
+    tariff: Tariff
+    standard_set: StandardSet
+    gate_s: int
+    """Seconds after the end of an interval until which its deposits count."""
+
+    @property
+    def start_s(self) -> int:
+        """Start of interval 0 in Unix seconds, the local standard time of the profiles read as UTC."""
+        return int(self.profiles.start.replace(tzinfo=UTC).timestamp())
+
+    @property
+    def lead_s(self) -> int:
+        """Seconds before the start of an interval at which its notes are issued and traded."""
+        return self.interval_s // 4
+
+    @property
+    def intervals(self) -> int:
+        """Number of delivery intervals."""
+        return self.profiles.intervals
+
+    @property
+    def interval_s(self) -> int:
+        """Length of an interval in seconds."""
+        return self.profiles.interval_s
+
+
+def whole_power_w(target_w: int, interval_s: int) -> int:
+    """The power nearest above ``target_w`` whose energy per interval is a whole number of watt-hours."""
+    step_w = SECONDS_PER_HOUR // gcd(SECONDS_PER_HOUR, interval_s)
+    return -(-target_w // step_w) * step_w
+
+
+def default_scenario(profiles: Profiles, seed: int, ledger: str, tariff: Tariff) -> Scenario:
+    """A scenario with the standard set that suits the interval and the tariff.
+
+    Notes are equal for every home and window; one FA note pays for one energy note at the DSO's own highest price, so
+    that a home that holds one can always afford a trade.
+    """
+    note_power_w = whole_power_w(TARGET_NOTE_POWER_W, profiles.interval_s)
+    highest_price = max(step.consumption_nano_per_wh for step in tariff.steps)
+    return Scenario(
+        name=profiles.source,
+        ledger=ledger,
+        profiles=profiles,
+        seed=seed,
+        tariff=tariff,
+        standard_set=StandardSet(
+            note_power_w=note_power_w,
+            epa_notes=NOTES_PER_KIND,
+            eca_notes=NOTES_PER_KIND,
+            fa_notes=NOTES_PER_KIND,
+            fa_amount_nano=energy_wh(note_power_w, profiles.interval_s) * highest_price,
+        ),
+        gate_s=profiles.interval_s // 2,
+    )

@@ -1,0 +1,133 @@
+"""The stages of :mod:`petra.cycle`: how each is played when all parties live in one process."""
+
+from collections.abc import Mapping
+
+from assets.hashing import keccak
+from assets.notes import Kind, NoteId
+from assets.transactions import PriceChange, Signed, Transact, Withdraw
+from assets.units import energy_wh
+from bidstore.book import TradeProposal
+from bidstore.offer import Offer, Side
+from mixer.board import MemoryBoard
+from mixer.peer import Peer
+from mixer.run import run_in_memory
+from petra.boards import MixLog
+from petra.inbox import BID_STORE
+from petra.membership import mix_sessions
+from petra.microgrid import Home, Microgrid
+from petra.strategy import Situation
+from petra.wallet import Purpose
+from smartmeter.billing import BillingRecord
+
+OffersByNote = Mapping[NoteId, tuple[Home, Offer]]
+"""Who posted which offer, by the energy note that it offers. Only the wallets themselves know this."""
+
+
+def withdrawals(grid: Microgrid, t: int) -> list[Signed[Withdraw]]:
+    """Every home's standard set for interval ``t``, one fresh address for each note."""
+    return [_withdrawal(grid, home, t) for home in grid.homes]
+
+
+def _withdrawal(grid: Microgrid, home: Home, t: int) -> Signed[Withdraw]:
+    owners = [home.wallet.fresh_address(Purpose.WITHDRAWN, t) for _ in range(grid.standard_set.count)]
+    return home.meter.withdraw(t, grid.ledger.meter_nonce(home.number), owners)
+
+
+def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
+    """Run all mix sessions of interval ``t``; every wallet plays its own peer."""
+    sessions = mix_sessions(grid.ledger.domain, grid.latest, t)
+    wallets = {
+        note.note.owner: home.wallet
+        for home in grid.homes
+        for kind in Kind
+        for note in home.wallet.notes(Purpose.WITHDRAWN, t, kind)
+    }
+    signed = []
+    for session in sessions:
+        board = MemoryBoard()
+        peers = []
+        for issued_note in session.inputs:
+            owner = issued_note.note.owner
+            wallet = wallets[owner]
+            peers.append(Peer(session, wallet.key(owner), wallet.fresh_address(Purpose.MIXED, t)))
+        mix = run_in_memory(session, peers, board)
+        signed.append(mix)
+        grid.mix_logs.append(MixLog(board, mix))
+    return signed
+
+
+def post_offers(grid: Microgrid, t: int, prices: PriceChange) -> OffersByNote:
+    """Every wallet offers what its strategy decides on, each note in an offer of its own."""
+    posted = {}
+    for home in grid.homes:
+        for offer in _offers(grid, home, t, prices):
+            signed = home.wallet.offer(offer, grid.bidstore.challenge())
+            grid.bidstore.post(grid.inboxes.deliver(BID_STORE, signed))
+            posted[offer.energy.id] = (home, offer)
+    return posted
+
+
+def _offers(grid: Microgrid, home: Home, t: int, prices: PriceChange) -> list[Offer]:
+    production = home.wallet.notes(Purpose.MIXED, t, Kind.EPA)
+    consumption = home.wallet.notes(Purpose.MIXED, t, Kind.ECA)
+    money = home.wallet.notes(Purpose.MIXED, t, Kind.FA)
+    decision = home.strategy.decide(
+        Situation(
+            t=t,
+            last_net_wh=home.last_net_wh(t),
+            note_wh=energy_wh(grid.standard_set.note_power_w, grid.ledger.grid.interval_s),
+            sellable=len(production),
+            buyable=min(len(consumption), len(money)),
+            consumption_nano_per_wh=prices.consumption_nano_per_wh,
+            production_nano_per_wh=prices.production_nano_per_wh,
+        )
+    )
+    if decision is None:
+        return []
+    energy = production if decision.side is Side.SELL else consumption
+    return [
+        Offer(
+            side=decision.side,
+            energy=energy[i],
+            money=() if decision.side is Side.SELL else (money[i],),
+            limit_nano_per_wh=decision.limit_nano_per_wh,
+            deliver_to=home.deposit_address(t),
+            pay_to=home.deposit_address(t),
+            expires_s=grid.ledger.grid.end_s(t),
+        )
+        for i in range(decision.notes)
+    ]
+
+
+def tie_break(grid: Microgrid, t: int) -> bytes:
+    """Seed of the auction's tie-break: from the run's seed, so that all ledgers give the same bills."""
+    return keccak(f"petra tie-break/{grid.seed}/{t}".encode())
+
+
+def sign_trade(grid: Microgrid, trade: TradeProposal, offers: OffersByNote) -> Signed[Transact]:
+    """Both wallets check the joint transaction against their own offer and sign it."""
+    signatures = {}
+    for note_id in (trade.sell.energy.id, trade.buy.energy.id):
+        home, offer = offers[note_id]
+        received = grid.inboxes.deliver(home.name, trade.transact)
+        approval = home.wallet.approve(offer, received, grid.ledger.grid.interval_s)
+        signatures.update(grid.inboxes.deliver(BID_STORE, approval))
+    return grid.bidstore.complete(trade, tuple(signatures[owner] for owner in trade.transact.owners))
+
+
+def deposits(grid: Microgrid, t: int) -> list[Signed[Transact]]:
+    """Every mixed note that was not traded goes to a fresh address of its home's meter."""
+    return [
+        home.wallet.move(note, home.deposit_address(t))
+        for home in grid.homes
+        for kind in Kind
+        for note in home.wallet.notes(Purpose.MIXED, t, kind)
+    ]
+
+
+def bill(home: Home, t: int, prices: PriceChange | None) -> BillingRecord:
+    """The home's meter reads its register and bills the interval."""
+    if prices is None:
+        raise ValueError(f"the DSO has announced no price for interval {t}")
+    home.meter.record_reading(t, home.net_wh[t])
+    return home.meter.bill(t, prices)

@@ -1,0 +1,99 @@
+"""A prosumer's wallet: fresh keys, the notes they own, and what it signs.
+
+It learns of its notes by following the whole ledger, never by asking for an address. One note, one fresh address.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from assets.keys import Address, KeySource, SigningKey
+from assets.notes import IssuedNote, Kind, Note, NoteId, issued
+from assets.port import Entry
+from assets.transactions import Domain, Signed, Transact, digest, sign
+from bidstore.offer import Offer, SignedOffer, sign_offer
+from bidstore.trade import check_trade
+
+
+class Purpose(Enum):
+    """What an address of the wallet is for."""
+
+    WITHDRAWN = "withdrawn"
+    """Receives notes from the meter: everybody can tie it to the meter."""
+    MIXED = "mixed"
+    """Receives a note from a mix: nobody can tie it to the meter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one address is used for."""
+
+    purpose: Purpose
+    window: int
+    """Delivery interval of the note that the address receives."""
+
+
+class Wallet:
+    """The keys and unspent notes of one home."""
+
+    def __init__(self, domain: Domain, keys: KeySource) -> None:
+        self._domain = domain
+        self._source = keys
+        self._keys: dict[Address, SigningKey] = {}
+        self.uses: dict[Address, Use] = {}
+        """All addresses of the wallet: a secret of the home."""
+        self._notes: dict[NoteId, IssuedNote] = {}
+        self._next_seq = 0
+
+    def fresh_address(self, purpose: Purpose, window: int) -> Address:
+        """A new address for one note of ``window``; never handed out twice."""
+        key = self._source.fresh()
+        self._keys[key.address] = key
+        self.uses[key.address] = Use(purpose, window)
+        return key.address
+
+    def follow(self, entries: Iterable[Entry]) -> None:
+        """Update the unspent notes from the next entries of the ledger, in order and without gaps."""
+        for entry in entries:
+            if entry.seq != self._next_seq:
+                raise ValueError(f"expected ledger entry {self._next_seq}, got {entry.seq}; follow from where you were")
+            self._next_seq += 1
+            tx = entry.signed.tx
+            if isinstance(tx, Transact):
+                for spent in tx.inputs:
+                    self._notes.pop(spent.id, None)
+            outputs: tuple[Note, ...] = getattr(tx, "outputs", ())
+            for note in issued(outputs, entry.digest):
+                if note.note.owner in self._keys:
+                    self._notes[note.id] = note
+
+    def notes(self, purpose: Purpose, window: int, kind: Kind) -> list[IssuedNote]:
+        """Unspent notes of a kind that arrived for ``window`` at addresses of that purpose, oldest first."""
+        wanted = Use(purpose, window)
+        return [n for n in self._notes.values() if n.note.kind == kind and self.uses[n.note.owner] == wanted]
+
+    def key(self, address: Address) -> SigningKey:
+        """The key of one of the wallet's addresses; raises ``KeyError`` for a foreign one."""
+        return self._keys[address]
+
+    def offer(self, offer: Offer, challenge: bytes) -> SignedOffer:
+        """Sign an offer together with the bid store's challenge."""
+        return sign_offer(self._domain, offer, challenge, *self._signers((offer.energy, *offer.money)))
+
+    def approve(self, offer: Offer, trade: Transact, interval_s: int) -> dict[Address, bytes]:
+        """Signatures of this wallet's owners under a joint transaction, by address.
+
+        Raises if the transaction gives less than ``offer`` demands, or takes anything else.
+        """
+        check_trade(offer, trade, interval_s)
+        message = digest(self._domain, trade)
+        return {address: self._keys[address].sign(message) for address in trade.owners if address in self._keys}
+
+    def move(self, note: IssuedNote, to: Address) -> Signed[Transact]:
+        """A transfer of one whole note to one address: how a note is deposited."""
+        n = note.note
+        tx = Transact((note,), (Note(n.kind, to, n.quantity, n.start, n.end),))
+        return sign(self._domain, tx, self._keys[n.owner])
+
+    def _signers(self, notes: tuple[IssuedNote, ...]) -> list[SigningKey]:
+        return [self._keys[owner] for owner in Transact(notes, ()).owners]
