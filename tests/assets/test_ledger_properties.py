@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -105,65 +106,69 @@ def test_outputs_with_any_other_profile_are_unbalanced(new_community, data):
 
 
 def random_note(draw, owners):
-    kind = draw(st.sampled_from([Kind.EPA, Kind.ECA, Kind.FA] * 4 + [0, 4]))
-    start = draw(st.integers(0, T))
-    end = 0 if kind == Kind.FA else start + draw(st.sampled_from([0, 0, 1, 3, 1024] if start else [0, 1]))
-    quantity = draw(st.sampled_from([1, 300, 700, 1000, 2500, 3000, 0, 2**63]))
-    owner = draw(st.sampled_from([*owners, *owners, ZERO_ADDRESS]))
-    return Note(kind, owner, quantity, 0 if kind == Kind.FA and draw(st.integers(0, 5)) else start, end)
+    kind = draw(st.sampled_from(list(Kind)))
+    start = 0 if kind == Kind.FA else draw(st.integers(0, T))
+    end = 0 if kind == Kind.FA else start + draw(st.integers(0, 2))
+    return Note(kind, draw(st.sampled_from(owners)), draw(st.sampled_from([1, 300, 700, 1000, 2500])), start, end)
+
+
+def spoiled(draw, note):
+    """``note`` with one malformed field, or with more than anybody may have."""
+    changes = [{"kind": 0}, {"kind": 4}, {"owner": ZERO_ADDRESS}, {"end": note.start + 1024}, {"quantity": 5000}]
+    return replace(note, **draw(st.sampled_from([*changes, {"quantity": 0}, {"quantity": 2**63}])))
 
 
 def random_withdrawal(draw, community):
-    meter = draw(st.sampled_from([1, 1, 2, 3, 9]))
-    notes = [random_note(draw, [key.address for key in community.homes]) for _ in range(draw(st.integers(0, 3)))]
-    nonce = max(0, community.ledger.meter_nonce(meter) + draw(st.sampled_from([0] * 6 + [-1, 1])))
-    key = draw(st.sampled_from([community.meters.get(meter, community.dso)] * 6 + [community.homes[0]]))
+    flaw = draw(st.sampled_from([None, None, None, "notes", "note", "nonce", "key", "meter"]))
+    meter = 9 if flaw == "meter" else draw(st.sampled_from([1, 2, 3]))
+    owners = [key.address for key in community.homes]
+    notes = [random_note(draw, owners) for _ in range(0 if flaw == "notes" else draw(st.integers(1, 3)))]
+    if flaw == "note":
+        notes[-1] = spoiled(draw, notes[-1])
+    nonce = community.ledger.meter_nonce(meter) + (flaw == "nonce")
+    key = community.meters[meter] if flaw not in ("key", "meter") else community.homes[0]
     return community.withdraw(meter, *notes, nonce=nonce, key=key)[0]
 
 
 def random_transfer(draw, community):
+    flaw = draw(st.sampled_from([None, None, None, "inputs", "spent", "twice", "unknown", "outputs", "note", "keys"]))
     keys = {key.address: key for key in community.homes}
-    created = [
-        note
-        for entry in community.ledger.entries()
-        if isinstance(entry.signed.tx, Withdraw | Transact)
-        for note in issued(entry.signed.tx.outputs, entry.digest)
+    available = unspent(community.ledger)
+    chosen = draw(st.lists(st.sampled_from(available), min_size=1, max_size=4, unique=True)) if available else []
+    chosen = [] if flaw == "inputs" else chosen
+    chosen += [replace(chosen[-1], index=99)] if flaw == "unknown" and chosen else []
+    chosen += chosen[-1:] if flaw == "twice" else []
+    chosen += [i for e in community.ledger.entries() if isinstance(e.signed.tx, Transact) for i in e.signed.tx.inputs][
+        : flaw == "spent"
     ]
-    chosen = draw(st.lists(st.sampled_from(created), max_size=4)) if created else []
-    inputs = tuple(sign_order(chosen) if draw(st.integers(0, 3)) else chosen)
+    inputs = tuple(sign_order(chosen))
     outputs = recut(draw, [i.note for i in inputs], list(keys))
-    if not draw(st.integers(0, 3)):
-        outputs += (random_note(draw, list(keys)),)
+    outputs += (random_note(draw, list(keys)),) if flaw == "outputs" else ()
+    outputs = (*outputs[:-1], spoiled(draw, outputs[-1])) if flaw == "note" and outputs else outputs
     signers = [keys[owner] for owner in Transact(inputs, outputs).owners]
-    if signers and not draw(st.integers(0, 4)):
+    if flaw == "keys" and signers:
         signers[-1:] = draw(st.sampled_from([[], [community.dso], [signers[-1]] * 2]))
     return community.transact(inputs, outputs, *signers)[0]
 
 
 def random_regulation(draw, community):
-    meters = st.sampled_from([1, 2, 3, 9])
+    flaw = draw(
+        st.sampled_from([None, None, None, "feeder", "grant", "ban", "settle", "price", "past", "nonce", "key"])
+    )
     now = community.ledger.now_s
-    prices = st.sampled_from([240_000, 90_000, 0, 2**63])
+    outstanding = community.state.meters[1].fa_outstanding_nano
+    production = draw(st.sampled_from([1, 90_000]))
+    consumption = production - 1 if flaw == "price" else draw(st.sampled_from([90_000, 240_000]))
+    time_s = now - 1 if flaw == "past" else now + draw(st.sampled_from([0, 3600, 9000]))
     return community.regulate(
-        feeders=tuple(
-            draw(st.lists(st.builds(FeederCapacity, st.sampled_from([7, 8]), st.sampled_from([2000, 6000, 2**63]),
-                                    st.just(6000)), max_size=1))
-        ),
-        authorise=tuple(
-            community.grant(meter, max_epa_w=limit)
-            for meter, limit in draw(
-                st.lists(st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from([1000, 5000, 2**63])), max_size=2)
-            )
-        ),
-        ban=tuple(draw(st.lists(meters, max_size=1))),
-        settle=tuple(draw(st.lists(st.builds(Settlement, meters, st.integers(0, 900)), max_size=2))),
-        prices=tuple(
-            draw(st.lists(st.builds(PriceChange, st.sampled_from([now - 1, now, now + 9000]), prices, prices),
-                          max_size=2))
-        ),
-        nonce=max(0, community.ledger.regulation_nonce() + draw(st.sampled_from([0] * 6 + [-1, 1]))),
-        key=draw(st.sampled_from([community.dso] * 6 + [community.homes[0]])),
-    )  # fmt: skip
+        feeders=(FeederCapacity(7, 2**63 if flaw == "feeder" else draw(st.sampled_from([2000, 6000])), 6000),),
+        authorise=(community.grant(2, max_epa_w=2**63 if flaw == "grant" else draw(st.sampled_from([1000, 5000]))),),
+        ban=(9,) if flaw == "ban" else draw(st.sampled_from([(), (), (3,)])),
+        settle=(Settlement(1, outstanding + (flaw == "settle")),) if outstanding or flaw == "settle" else (),
+        prices=(PriceChange(time_s, consumption, production),),
+        nonce=community.ledger.regulation_nonce() + (flaw == "nonce"),
+        key=community.homes[0] if flaw == "key" else community.dso,
+    )
 
 
 STEPS = [random_withdrawal, random_withdrawal, random_transfer, random_transfer, random_regulation]
@@ -192,6 +197,7 @@ def assert_sound(community):
 @settings(max_examples=80, deadline=None)
 def test_a_refusal_changes_nothing_and_whatever_is_accepted_keeps_the_books_balanced(new_community, data):
     community = new_community()
+    community.issue(1, epa(community.homes[0].address, 700, 0, 2), fa(community.homes[1].address, 300))
     past_prices = {}
     for _ in range(10):
         before, count = copy.deepcopy(community.state), len(community.ledger.entries())
