@@ -29,12 +29,12 @@ paired with whom tells nobody how the limits ranked.
   pushes out ``ak`` or calls in ``b(k+1)``, and the price is at most ``low``, not above the trader's true limit;
 * who trades can move the price at most to the other end of the range: a seller's best false limit is ``high`` itself,
   beyond which it does not trade. The gain is at most ``high - price`` for a seller and ``price - low`` for a buyer,
-  that is half the range, rounded up. Only the orders that set ``low`` or ``high`` have any influence: a seller whose
-  ask is below ``low`` changes nothing until it raises it above ``low``.
+  that is half the range, rounded up. Truthful orders influence the price only if they set ``low`` or ``high``; a
+  seller with an ask below ``low`` changes nothing until it states one above ``low``; above ``high`` it loses the trade.
 
 With many traders the range is narrow: misstatement shrinks as 1/m and the loss of efficiency as 1/m² (Rustichini,
 Satterthwaite and Williams, "Convergence to Efficiency in a Simple Market with Incomplete Information", Econometrica
-62, 1994). A truthful limit is thus approximately best, and exactly best for all but the marginal traders. No rule that
+62, 1994). A truthful limit is thus approximately best, and exactly best for who does not trade with it. No rule that
 balances its budget, forces nobody and realises every gainful trade makes it exactly best for all (Myerson and
 Satterthwaite, "Efficient Mechanisms for Bilateral Trading", 1983). A trader with several orders can do more: those it
 gives up can lower ``k`` and move the price for the rest; nothing here prevents that.
