@@ -65,7 +65,7 @@ class Peer:
         self._now_s = 0
         self._deadline_s: int | None = None
         self._transcript = Transcript(session.id, run)
-        self._posted: set[Digest] = set()
+        self._posted: dict[Digest, bytes] = {}  # own messages and their signatures
         self._signers = Signers(session.owners)
         self._read = 0  # messages of the current phase read so far
         self._box_keys: dict[int, bytes] = {}
@@ -187,7 +187,7 @@ class Peer:
 
         A valid mix signature covers the view, and with it session and run: the envelope's own would add nothing.
         """
-        if envelope.digest in self._posted:
+        if self._posted.get(envelope.digest) == envelope.signature:
             return _Proof(self._public_key, mix_signed=envelope.phase is Phase.SIGNING)
         if self._carries_mix_signature(envelope):
             return _Proof(mix_signed=True)
@@ -354,7 +354,7 @@ class Peer:
     def _seal(self, phase: Phase, payload: bytes) -> bytes:
         view = self._transcript.view
         envelope = seal(self.session.id, self.run, phase, self.index, view, payload, self._key)
-        self._posted.add(envelope.digest)
+        self._posted[envelope.digest] = envelope.signature
         return envelope.encoded
 
 
