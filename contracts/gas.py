@@ -50,7 +50,7 @@ def of_call(signed: Signed[Transaction], call: bytes) -> int:
 
 
 def of_relay(calls_gas: int, calldata_bytes: int) -> int:
-    """Gas to send with a relay whose calls need ``calls_gas``; the EVM keeps back a 64th for the caller at each depth."""
+    """Gas to send with a relay whose calls need ``calls_gas``: at each depth the EVM keeps back a 64th."""
     return max(RELAY + calls_gas * 64 * 64 // (63 * 63), RELAY + FLOOR_BYTE * calldata_bytes)
 
 

@@ -7,7 +7,7 @@ at the node by note, meter or address, so that a node learns nothing from what w
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from assets.intervals import IntervalGrid
 from assets.keys import Address, Digest
@@ -21,6 +21,7 @@ from contracts.errors import NodeError, RelayError
 from contracts.relayer import Relayer
 
 if TYPE_CHECKING:
+    from eth_typing import HexStr
     from web3 import Web3
     from web3.types import BlockData, TxParams, TxReceipt
 
@@ -74,6 +75,7 @@ class EvmLedger:
         """Gas used by all relay transactions of this object."""
         self.transactions = 0
         """Relay transactions of this object."""
+        self._read: _Head | None = None
         self._forget()
 
     @classmethod
@@ -224,7 +226,7 @@ class EvmLedger:
         return read.number < latest.number and _head(self._w3.eth.get_block(read.number)) == read
 
     def _forget(self) -> None:
-        self._read: _Head | None = None
+        self._read = None
         self._entries: list[Entry] = []
         self._state = LedgerState(self._domain, self._grid, self._dso, self._grid.genesis_s)
 
@@ -246,8 +248,10 @@ class EvmLedger:
         return int.from_bytes(self._w3.eth.call({"to": self._to, "data": _hex(data)}), "big")
 
 
-def _hex(data: bytes) -> Any:
-    return "0x" + data.hex()
+def _hex(data: bytes) -> "HexStr":
+    from eth_typing import HexStr
+
+    return HexStr("0x" + data.hex())
 
 
 def _head(block: "BlockData") -> _Head:

@@ -41,7 +41,7 @@ def connect(url: str) -> "Web3":
         chain_id: Any = w3.eth.chain_id
     except Exception as failure:  # requests, JSON and web3 each have their own families of errors
         raise NodeUnreachable(
-            f"no EVM node answers at {url} ({type(failure).__name__}); start one (for example: anvil), or correct the URL"
+            f"no EVM node answers at {url} ({type(failure).__name__}); start one (such as anvil), or correct the URL"
         ) from failure
     if not isinstance(chain_id, int):
         raise NodeUnreachable(f"what answers at {url} is no EVM node: it gives {chain_id!r} for its chain id")

@@ -1,15 +1,19 @@
 """The account that carries signed transactions to the chain. It authorises nothing: anybody's will do."""
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from contracts.errors import NodeError, RelayError
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
+    from eth_typing import ChecksumAddress
+    from hexbytes import HexBytes
     from web3 import Web3
     from web3.types import TxParams, TxReceipt
+
+T = TypeVar("T")
 
 RELAYER_KEY = "PETRA_RELAYER_KEY"
 """Environment variable with the relayer's private key: 32 bytes in hex."""
@@ -35,15 +39,17 @@ class Relayer(Protocol):
 class NodeAccount:
     """An account whose key the node holds: eth-tester, anvil, hardhat."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: "ChecksumAddress") -> None:
         self._address = address
 
     def send(self, w3: "Web3", transactions: Sequence["TxParams"]) -> "list[TxReceipt]":
         """Have the node sign and send."""
         fees = _fees(w3)
-        return _receipts(
-            w3, [_sent(w3.eth.send_transaction, {**t, **fees, "from": self._address}) for t in transactions]
-        )
+        sent = []
+        for transaction in transactions:
+            full: TxParams = {**transaction, **fees, "from": self._address}
+            sent.append(_sent(w3.eth.send_transaction, full))
+        return _receipts(w3, sent)
 
 
 class LocalKey:
@@ -92,14 +98,14 @@ def _fees(w3: "Web3") -> "TxParams":
     return {"gasPrice": Wei(max(w3.eth.gas_price, 2 * base_fee))}
 
 
-def _sent(send: Any, transaction: Any) -> Any:
+def _sent(send: "Callable[[T], HexBytes]", transaction: T) -> "HexBytes":
     try:
         return send(transaction)
     except Exception as failure:  # every node and provider has errors of its own
         raise RelayError(f"the node refused the relay transaction: {failure}") from failure
 
 
-def _receipts(w3: "Web3", hashes: Sequence[Any]) -> "list[TxReceipt]":
+def _receipts(w3: "Web3", hashes: "Sequence[HexBytes]") -> "list[TxReceipt]":
     from web3.exceptions import TimeExhausted
 
     try:

@@ -2,63 +2,81 @@
 pragma solidity ^0.8.24;
 
 import {IPetraLedger} from "./IPetraLedger.sol";
+import {Notes} from "./Notes.sol";
 
 /// @title The balance rule: for EPA and for ECA equal power in every interval, for FA equal sums.
 /// @dev Σ of inputs minus Σ of outputs changes only where a note starts or has ended. Those steps are summed by place,
-/// and all of them must be zero. A place is `kind << 64 | interval`, so the smallest place that is not zero is the
+/// and all of them must be zero. A place is `kind << 64 | interval`, so the smallest place whose step is not zero is the
 /// first interval of the first kind that differs. Places are few (a mix has two), so a linear search finds them.
 library Balance {
     uint256 private constant FA = 3;
-
-    struct Steps {
-        uint256 count;
-        uint256[] places;
-        int256[] sums;
-    }
+    uint256 private constant NOWHERE = type(uint256).max;
 
     /// @notice Reverts with {IPetraLedger.Unbalanced} unless the inputs cover the outputs exactly.
-    /// @dev The notes are well-formed: quantities below 2**63, so that no sum overflows.
+    /// @dev Quantities are below 2**63 and notes few, so that no sum overflows. The steps, pairs of words (place, sum),
+    /// lie in free memory from `first` on; nothing is allocated meanwhile.
     function check(IPetraLedger.IssuedNote[] calldata inputs, IPetraLedger.Note[] calldata outputs) internal pure {
         unchecked {
-            uint256 most = 2 * (inputs.length + outputs.length);
-            Steps memory steps = Steps(0, new uint256[](most), new int256[](most));
+            uint256 first;
+            assembly ("memory-safe") {
+                first := mload(0x40)
+            }
+            uint256 last = first;
             for (uint256 i = 0; i < inputs.length; ++i) {
-                _addNote(steps, inputs[i].note, 1);
+                last = _addNote(first, last, inputs[i].note, 1);
             }
             for (uint256 i = 0; i < outputs.length; ++i) {
-                _addNote(steps, outputs[i], -1);
+                last = _addNote(first, last, outputs[i], -1);
             }
-            uint256 differing = type(uint256).max;
-            for (uint256 i = 0; i < steps.count; ++i) {
-                if (steps.sums[i] != 0 && steps.places[i] < differing) differing = steps.places[i];
-            }
-            if (differing != type(uint256).max) {
-                revert IPetraLedger.Unbalanced(differing >> 64, uint64(differing));
-            }
+            uint256 place = _firstStep(first, last);
+            if (place != NOWHERE) revert IPetraLedger.Unbalanced(place >> 64, uint64(place));
         }
     }
 
-    function _addNote(Steps memory steps, IPetraLedger.Note calldata note, int256 sign) private pure {
+    /// @return the new end of the steps.
+    function _addNote(uint256 first, uint256 last, IPetraLedger.Note calldata note, int256 sign)
+        private
+        pure
+        returns (uint256)
+    {
         unchecked {
-            uint256 kind = note.kind;
-            int256 quantity = sign * int256(uint256(note.quantity));
-            _add(steps, (kind << 64) | note.start, quantity);
-            if (kind != FA) _add(steps, (kind << 64) | (uint256(note.end) + 1), -quantity);
+            (uint256 kind,, uint256 quantity, uint256 start, uint256 end) = Notes.load(note);
+            int256 step = sign * int256(quantity);
+            kind <<= 64;
+            last = _add(first, last, kind | start, step);
+            return kind == FA << 64 ? last : _add(first, last, kind | (end + 1), -step);
         }
     }
 
-    function _add(Steps memory steps, uint256 place, int256 quantity) private pure {
-        unchecked {
-            uint256 i = steps.count;
-            while (i != 0) {
-                if (steps.places[--i] == place) {
-                    steps.sums[i] += quantity;
-                    return;
+    /// @return end the new end of the steps.
+    function _add(uint256 first, uint256 last, uint256 place, int256 step) private pure returns (uint256 end) {
+        assembly ("memory-safe") {
+            let at := last
+            for {} gt(at, first) {} {
+                at := sub(at, 0x40)
+                if eq(mload(at), place) {
+                    mstore(add(at, 0x20), add(mload(add(at, 0x20)), step))
+                    end := last
+                    break
                 }
             }
-            i = steps.count++;
-            steps.places[i] = place;
-            steps.sums[i] = quantity;
+            if iszero(end) {
+                mstore(last, place)
+                mstore(add(last, 0x20), step)
+                end := add(last, 0x40)
+            }
+        }
+    }
+
+    /// @return place the smallest place whose step is not zero.
+    function _firstStep(uint256 first, uint256 last) private pure returns (uint256 place) {
+        place = NOWHERE;
+        assembly ("memory-safe") {
+            for { let at := first } lt(at, last) { at := add(at, 0x40) } {
+                if mload(add(at, 0x20)) {
+                    if lt(mload(at), place) { place := mload(at) }
+                }
+            }
         }
     }
 }

@@ -3,7 +3,7 @@ pragma solidity ^0.8.24;
 
 import {IPetraLedger} from "./IPetraLedger.sol";
 
-/// @title EIP-712 digests and note ids, as assets/transactions.py and assets/notes.py define them.
+/// @title EIP-712 digests, as assets/transactions.py defines them.
 /// @dev Assembly only where an array of calldata words is hashed: a mix hashes hundreds of notes.
 library Digests {
     bytes32 private constant DOMAIN_TYPE =
@@ -86,17 +86,6 @@ library Digests {
                 _ofArray(PRICE_TYPE, prices, tx_.prices.length, PRICE_SIZE)
             )
         );
-    }
-
-    /// @return id keccak256(abi.encode(kind, owner, quantity, start, end, origin, index)).
-    function noteId(IPetraLedger.Note calldata note, bytes32 madeBy, uint256 index) internal pure returns (bytes32 id) {
-        assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            calldatacopy(buffer, note, NOTE_SIZE)
-            mstore(add(buffer, NOTE_SIZE), madeBy)
-            mstore(add(buffer, add(NOTE_SIZE, 0x20)), index)
-            id := keccak256(buffer, add(NOTE_SIZE, 0x40))
-        }
     }
 
     function _ofNotes(IPetraLedger.Note[] calldata notes) private pure returns (bytes32) {

@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {Balance} from "./Balance.sol";
 import {Digests} from "./Digests.sol";
 import {IPetraLedger} from "./IPetraLedger.sol";
+import {Notes} from "./Notes.sol";
 
 /// @title The ledger of PETra on an EVM.
 /// @dev A note is one storage word under its id; who spends it reveals it. Checks stand in the order of
@@ -104,12 +105,10 @@ contract PetraLedger is IPetraLedger {
         if (inputs.length == 0) revert EmptyTransaction();
         if (inputs.length > MAX_NOTES) revert TooManyNotes(inputs.length, MAX_NOTES);
         _checkOutputs(tx_.outputs);
-        (bytes32[] memory ids, address[] memory owners) = _spend(inputs);
+        (bytes32[] memory ids, uint256 runs) = _spend(inputs);
         bytes32 digest = Digests.seal(_domainSeparator(), Digests.ofTransact(tx_, ids));
-        if (signatures.length != owners.length) revert SignatureCount(owners.length, signatures.length);
-        for (uint256 i = 0; i < owners.length; ++i) {
-            _checkSignature(digest, owners[i], signatures[i]);
-        }
+        if (signatures.length != runs) revert SignatureCount(runs, signatures.length);
+        _checkOwners(digest, inputs, signatures);
         Balance.check(inputs, tx_.outputs);
         _create(tx_.outputs, digest);
         emit Transacted(digest, tx_.memo, block.timestamp, msg.data);
@@ -160,10 +159,9 @@ contract PetraLedger is IPetraLedger {
 
     function _checkNote(uint256 index, Note calldata note) private view {
         unchecked {
-            (uint256 kind, uint256 quantity, uint256 start, uint256 end) =
-                (note.kind, note.quantity, note.start, note.end);
+            (uint256 kind, address owner, uint256 quantity, uint256 start, uint256 end) = Notes.load(note);
             if (kind < EPA || kind > FA) revert BadKind(index, kind);
-            if (note.owner == address(0)) revert ZeroOwner(index);
+            if (owner == address(0)) revert ZeroOwner(index);
             if (quantity == 0 || quantity > MAX_QUANTITY) revert BadQuantity(index, quantity);
             if (kind == FA) {
                 if (start | end != 0) revert BadSpan(index, start, end);
@@ -175,33 +173,49 @@ contract PetraLedger is IPetraLedger {
         }
     }
 
-    /// @dev Marks the inputs spent. Returns their ids, and their owners without immediate repetitions.
-    function _spend(IssuedNote[] calldata inputs) private returns (bytes32[] memory ids, address[] memory owners) {
-        uint256 count = inputs.length;
-        ids = new bytes32[](count);
-        owners = new address[](count);
-        uint256 runs = 0;
-        address last = address(0);
-        for (uint256 i = 0; i < count; ++i) {
-            IssuedNote calldata input = inputs[i];
-            bytes32 id = Digests.noteId(input.note, input.origin, input.index);
-            uint256 known = _notes[id];
-            if (known == UNKNOWN) revert UnknownNote(id);
-            if (known == SPENT) revert NoteSpent(id);
-            _notes[id] = SPENT;
-            ids[i] = id;
-            address owner = input.note.owner;
-            if (owner != last) owners[runs++] = last = owner;
+    /// @dev Marks the inputs spent. Returns their ids, and how many runs of consecutive inputs of one owner there are.
+    function _spend(IssuedNote[] calldata inputs) private returns (bytes32[] memory ids, uint256 runs) {
+        unchecked {
+            uint256 count = inputs.length;
+            ids = new bytes32[](count);
+            address last = address(0);
+            for (uint256 i = 0; i < count; ++i) {
+                bytes32 id = Notes.idOf(inputs[i]);
+                uint256 known = _notes[id];
+                if (known == UNKNOWN) revert UnknownNote(id);
+                if (known == SPENT) revert NoteSpent(id);
+                _notes[id] = SPENT;
+                assembly ("memory-safe") {
+                    mstore(add(ids, shl(5, add(i, 1))), id)
+                }
+                address owner = inputs[i].note.owner;
+                if (owner != last) {
+                    ++runs;
+                    last = owner;
+                }
+            }
         }
-        assembly ("memory-safe") {
-            mstore(owners, runs)
+    }
+
+    /// @dev One signature for each run of consecutive inputs of one owner; the caller has counted them.
+    function _checkOwners(bytes32 digest, IssuedNote[] calldata inputs, bytes[] calldata signatures) private pure {
+        unchecked {
+            uint256 run = 0;
+            address last = address(0);
+            for (uint256 i = 0; i < inputs.length; ++i) {
+                address owner = inputs[i].note.owner;
+                if (owner != last) {
+                    _checkSignature(digest, owner, signatures[run++]);
+                    last = owner;
+                }
+            }
         }
     }
 
     function _create(Note[] calldata outputs, bytes32 origin) private {
         uint256 count = outputs.length;
         for (uint256 i = 0; i < count; ++i) {
-            _notes[Digests.noteId(outputs[i], origin, i)] = UNSPENT;
+            _notes[Notes.idOf(outputs[i], origin, i)] = UNSPENT;
         }
     }
 
@@ -211,10 +225,11 @@ contract PetraLedger is IPetraLedger {
     function _issue(uint256 meter, MeterAccount storage account, Note[] calldata outputs) private {
         uint256 count = outputs.length;
         for (uint256 i = 0; i < count; ++i) {
-            if (outputs[i].kind == FA) {
-                _issueMoney(meter, account, outputs[i].quantity);
+            (uint256 kind,, uint256 quantity, uint256 start, uint256 end) = Notes.load(outputs[i]);
+            if (kind == FA) {
+                _issueMoney(meter, account, quantity);
             } else {
-                _issueEnergy(meter, account, outputs[i]);
+                _issueEnergy(meter, account, kind, quantity, start, end);
             }
         }
     }
@@ -226,13 +241,19 @@ contract PetraLedger is IPetraLedger {
         account.faWithdrawnNano = uint128(withdrawnNano);
     }
 
-    function _issueEnergy(uint256 meter, MeterAccount storage account, Note calldata note) private {
+    function _issueEnergy(
+        uint256 meter,
+        MeterAccount storage account,
+        uint256 kind,
+        uint256 powerW,
+        uint256 start,
+        uint256 end
+    ) private {
         uint256 feeder = account.feeder;
         FeederAccount storage atFeeder = _feeders[feeder];
-        (uint256 kind, uint256 powerW, uint256 end) = (note.kind, note.quantity, note.end);
         uint256 limitW = kind == EPA ? account.maxEpaW : account.maxEcaW;
         uint256 capW = kind == EPA ? atFeeder.exportW : atFeeder.importW;
-        for (uint256 t = note.start; t <= end; ++t) {
+        for (uint256 t = start; t <= end; ++t) {
             uint256 wouldBeW = _add(account.issuedW, kind, t, powerW);
             if (wouldBeW > limitW) revert MeterLimit(meter, kind, t, limitW, wouldBeW);
             wouldBeW = _add(atFeeder.issuedW, kind, t, powerW);
@@ -335,11 +356,15 @@ contract PetraLedger is IPetraLedger {
     function _checkSignature(bytes32 digest, address expected, bytes calldata signature) private pure {
         address recovered = address(0);
         if (signature.length == 65) {
-            uint8 v = uint8(signature[64]);
-            uint256 s = uint256(bytes32(signature[32:64]));
-            if ((v == 27 || v == 28) && s <= HALF_ORDER) {
-                recovered = ecrecover(digest, v, bytes32(signature[0:32]), bytes32(s));
+            bytes32 r;
+            bytes32 s;
+            uint8 v;
+            assembly ("memory-safe") {
+                r := calldataload(signature.offset)
+                s := calldataload(add(signature.offset, 0x20))
+                v := byte(0, calldataload(add(signature.offset, 0x40)))
             }
+            if ((v == 27 || v == 28) && uint256(s) <= HALF_ORDER) recovered = ecrecover(digest, v, r, s);
         }
         if (recovered != expected || recovered == address(0)) revert BadSignature(expected, recovered);
     }
