@@ -27,7 +27,7 @@ def links(logs: Iterable[MixLog], owners: Mapping[Address, int]) -> dict[Address
     for log in logs:
         outputs = [note.owner for note in log.mix.tx.outputs]
         for post in log.board.received:
-            shown = [address for address in outputs if address in post]
+            shown = [address for address in outputs if post.find(address) >= 0]
             if 0 < len(shown) < len(outputs):
                 sender = log.mix.tx.inputs[envelope.decode(post).sender]
                 linked |= dict.fromkeys(shown, frozenset({owners[sender.note.owner]}))

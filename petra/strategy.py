@@ -65,7 +65,9 @@ class PersistenceTrader:
         # A generator for each interval keeps a home's draws independent of what other intervals needed.
         rng = random.Random(f"petra strategy/{self._seed}/{self._home}/{situation.t}")  # noqa: S311 - simulation
         forecast_wh = int(situation.last_net_wh * (1 + rng.gauss(0, self.FORECAST_ERROR)))
-        limit = rng.randint(situation.production_nano_per_wh, situation.consumption_nano_per_wh)
+        # The bid store takes limits from 1 nano-unit per Wh on, so that every sale pays a note.
+        lowest = max(1, situation.production_nano_per_wh)
+        limit = rng.randint(lowest, max(lowest, situation.consumption_nano_per_wh))
         side, held = (Side.BUY, situation.buyable) if forecast_wh > 0 else (Side.SELL, situation.sellable)
         notes = min(abs(forecast_wh) // situation.note_wh, held)
         return Decision(side, notes, limit) if notes else None

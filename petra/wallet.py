@@ -81,13 +81,15 @@ class Wallet:
         return sign_offer(self._domain, offer, challenge, *self._signers((offer.energy, *offer.money)))
 
     def approve(self, offer: Offer, trade: Transact, interval_s: int) -> dict[Address, bytes]:
-        """Signatures of this wallet's owners under a joint transaction, by address.
+        """Signatures of the offer's owners under a joint transaction, by address.
 
-        Raises if the transaction gives less than ``offer`` demands, or takes anything else.
+        Raises :class:`~bidstore.errors.TradeRefused` if the transaction gives less than ``offer`` demands or takes
+        anything else. No other address of the wallet ever signs, even if the transaction names one: a bid store that
+        slipped in a second note of the same home gets no signature for it.
         """
         check_trade(offer, trade, interval_s)
         message = digest(self._domain, trade)
-        return {address: self._keys[address].sign(message) for address in trade.owners if address in self._keys}
+        return {address: self._keys[address].sign(message) for address in offer.owners}
 
     def move(self, note: IssuedNote, to: Address) -> Signed[Transact]:
         """A transfer of one whole note to one address: how a note is deposited."""
