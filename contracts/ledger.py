@@ -19,6 +19,7 @@ from contracts import artifact, encoding, events, gas, relayer
 from contracts.clock import ChainClock
 from contracts.errors import NodeError, RelayError
 from contracts.relayer import Relayer
+from contracts.views import Views
 
 if TYPE_CHECKING:
     from eth_typing import HexStr
@@ -56,8 +57,8 @@ class _Head:
 class EvmLedger:
     """The contract at one address of one chain."""
 
-    def __init__(self, w3: "Web3", contract: Address, relay_by: Relayer | None = None) -> None:
-        """Open the contract at ``contract``; :meth:`at` and :meth:`deploy` say it in words.
+    def __init__(self, w3: "Web3", contract: Address, relay_by: Relayer | None = None, since_block: int = 0) -> None:
+        """Open the contract at ``contract``, deployed in ``since_block`` or later.
 
         Raises :class:`~contracts.errors.NodeError` if there is no ledger.
         """
@@ -69,12 +70,14 @@ class EvmLedger:
         self._in_process = getattr(w3.provider, "ethereum_tester", None) is not None
         if len(w3.eth.get_code(self._to)) == 0:
             raise NodeError(f"no contract at {self._to} on chain {self._domain.chain_id}; check address and node")
-        self._grid = IntervalGrid(self._view("genesisS"), self._view("intervalS"))
-        self._dso = Address(word(self._view("dso"))[12:])
+        self.views = Views(w3, contract)
+        """The contract's own answers, asked one by one."""
+        self._grid, self._dso = self.views.grid(), self.views.dso()
         self.gas_used_total = 0
         """Gas used by all relay transactions of this object."""
         self.transactions = 0
         """Relay transactions of this object."""
+        self._since_block = since_block
         self._read: _Head | None = None
         self._forget()
 
@@ -92,12 +95,12 @@ class EvmLedger:
         address = receipt["contractAddress"]
         if receipt["status"] != 1 or address is None:
             raise RelayError("the ledger could not be deployed: give a DSO address that is not zero, and enough gas")
-        return cls(w3, Address(bytes.fromhex(address[2:])), relay_by)
+        return cls(w3, Address(bytes.fromhex(address[2:])), relay_by, receipt["blockNumber"])
 
     @classmethod
-    def at(cls, w3: "Web3", contract: Address, relay_by: Relayer | None = None) -> Self:
-        """The ledger that somebody deployed at ``contract``."""
-        return cls(w3, contract, relay_by)
+    def at(cls, w3: "Web3", contract: Address, relay_by: Relayer | None = None, since_block: int = 0) -> Self:
+        """The ledger that somebody deployed at ``contract``; events are read from ``since_block`` on."""
+        return cls(w3, contract, relay_by, since_block)
 
     @property
     def domain(self) -> Domain:
@@ -217,7 +220,7 @@ class EvmLedger:
             return
         if self._read is not None and not self._still_there(self._read, latest):
             self._forget()
-        first = 0 if self._read is None else self._read.number + 1
+        first = self._since_block if self._read is None else self._read.number + 1
         for start in range(first, latest.number + 1, CHUNK_BLOCKS):
             self._read_blocks(start, min(start + CHUNK_BLOCKS - 1, latest.number))
         self._read = latest
@@ -242,10 +245,6 @@ class EvmLedger:
 
     def _latest(self) -> "BlockData":
         return self._w3.eth.get_block("latest")
-
-    def _view(self, name: str, *words: int) -> int:
-        data = artifact.selectors("function")[name] + b"".join(map(word, words))
-        return int.from_bytes(self._w3.eth.call({"to": self._to, "data": _hex(data)}), "big")
 
 
 def _hex(data: bytes) -> "HexStr":
