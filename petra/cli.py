@@ -66,7 +66,6 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
 ) -> None:
     """Run a microgrid from homes to bills: every asset on a ledger, every transfer signed, every note mixed."""
-    from petra.knowledge import Learnt
     from petra.report import write_report
     from petra.rundir import write_run
     from petra.scenario import default_scenario
@@ -84,8 +83,8 @@ def simulate(
         with _progress(console) as progress:
             task = progress.add_task("intervals", total=scenario.intervals)
             run = run_simulation(scenario, lambda done: progress.update(task, completed=done))
-        summary = write_run(run, out)
-        learnt: list[Learnt] = list(who_learnt_what(run))
+        learnt = who_learnt_what(run)
+        summary = write_run(run, learnt, out)
         write_report(run, learnt, BANNER, out / "report.html")
     if as_json:
         print(json.dumps(summary, indent=2))

@@ -1,5 +1,6 @@
 """``report.html``: one self-contained file that loads nothing."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -17,7 +18,7 @@ svg { width: 100%; height: auto } .scroll { overflow-x: auto }
 """
 
 
-def write_report(run: Run, learnt: list[Learnt], banner: str, path: Path) -> None:
+def write_report(run: Run, learnt: Sequence[Learnt], banner: str, path: Path) -> None:
     """Write the report of ``run`` to ``path``; ``banner`` says what the run does not protect."""
     scenario = run.scenario
     sections = [

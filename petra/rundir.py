@@ -11,6 +11,7 @@ from assets.chainlog import Genesis, HashChain, encode_log
 from assets.notes import issued
 from assets.transactions import Transact, Withdraw, digest
 from petra.bills import HomeBill, home_bills
+from petra.knowledge import Learnt
 from petra.simulation import Run
 from petra.summary import summarise
 from smartmeter.billing import BillingRecord, to_json
@@ -18,7 +19,7 @@ from smartmeter.billing import BillingRecord, to_json
 TRUTH_WARNING = "Secrets that only a simulation has: which home owns which address and note. Never publish such a file."
 
 
-def write_run(run: Run, out: Path) -> dict[str, object]:
+def write_run(run: Run, learnt: Sequence[Learnt], out: Path) -> dict[str, object]:
     """Write all files of ``run`` into the folder ``out``, made if it is missing; returns the summary."""
     out.mkdir(parents=True, exist_ok=True)
     chain = HashChain()
@@ -31,7 +32,7 @@ def write_run(run: Run, out: Path) -> dict[str, object]:
     write_csv(out / "readings.csv", reading_rows(run.bills))
     write_csv(out / "prices.csv", _price_rows(run))
     write_csv(out / "trades.csv", _trade_rows(run))
-    summary = summarise(run, chain.head)
+    summary = summarise(run, learnt, chain.head)
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 

@@ -17,7 +17,7 @@ STAGES = ("withdraw", "mix", "trade", "settle", "deposit", "bill", "total")
 """Stages whose wall-clock time the summary gives."""
 
 
-def summarise(run: Run, ledger_head: Digest) -> dict[str, object]:
+def summarise(run: Run, learnt: Sequence[Learnt], ledger_head: Digest) -> dict[str, object]:
     """The summary as JSON values; ``ledger_head`` is the last hash of ``ledger.jsonl``."""
     scenario, bills = run.scenario, home_bills(run.bills)
     outstanding = {b.kind: b.outstanding for b in balances(run.entries, run.bills, scenario.interval_s)}
@@ -47,7 +47,7 @@ def summarise(run: Run, ledger_head: Digest) -> dict[str, object]:
             "dso_shortfall_nano": run.reconciliation.shortfall_nano,
         },
         "mix": {"sessions": len(peers), "peers_min": min(peers, default=0), "peers_max": max(peers, default=0)},
-        "learnt": [asdict(row) for row in who_learnt_what(run)],
+        "learnt": [asdict(row) for row in learnt],
         "ledger_stats": {"transactions": len(run.entries), "gas_total": gas_total(run.grid.ledger)},
         "ledger_head": "0x" + ledger_head.hex(),
         "seconds": {stage: round(run.seconds.get(stage, 0.0), 3) for stage in STAGES},

@@ -9,6 +9,7 @@ from petra.homes.profile import HomeProfile, Profiles
 from petra.rundir import write_run
 from petra.scenario import default_scenario
 from petra.simulation import simulate
+from petra.summary import who_learnt_what
 
 INTERVALS = 4
 INTERVAL_S = 3600
@@ -44,7 +45,7 @@ def small_run():
 @pytest.fixture(scope="session")
 def small_run_dir(small_run, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
-    write_run(small_run, out)
+    write_run(small_run, who_learnt_what(small_run), out)
     return out
 
 

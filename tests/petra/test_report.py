@@ -9,7 +9,7 @@ from petra.summary import who_learnt_what
 @pytest.fixture(scope="module")
 def report(small_run, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(small_run, list(who_learnt_what(small_run)), "throw-away <keys>", path)
+    write_report(small_run, who_learnt_what(small_run), "throw-away <keys>", path)
     return path.read_text(encoding="utf-8")
 
 

@@ -1,0 +1,5 @@
+"""``python -m petra``."""
+
+from petra.cli import main
+
+main()
