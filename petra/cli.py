@@ -4,6 +4,8 @@ Exit codes: 0 done; 1 the audit found a contradiction; 2 the input or the machin
 """
 
 import json
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -98,7 +100,7 @@ def simulate(
         _print(console, table)
     console.print(f"Plots and tables: {out / 'report.html'}", soft_wrap=True)
     console.print(
-        f"Next: petra audit {out}    recomputes every signature, limit and bill from the files", soft_wrap=True
+        f"Next: {_program()} audit {out}    recomputes every signature, limit and bill from the files", soft_wrap=True
     )
 
 
@@ -167,6 +169,12 @@ def _print(console: Console, table: Table) -> None:
     for row in table.rows:
         rich.add_row(*row)
     console.print(rich)
+
+
+def _program() -> str:
+    """How the user called this program, to be called again: ``petra``, or the path of the script."""
+    called = Path(sys.argv[0])
+    return "petra" if shutil.which("petra") or called.name != "petra" else str(called)
 
 
 def main() -> None:

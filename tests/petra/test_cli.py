@@ -8,9 +8,7 @@ from typer.testing import CliRunner
 from petra.cli import BANNER, app
 
 HEADER = "interval_start,home,load_wh,pv_wh\n"
-ROWS = [
-    f"2026-01-01T{hour:02d}:00:00,{home},{500 + home},{home * 900 % 1800}" for hour in range(3) for home in (1, 2, 3)
-]
+ROWS = [f"2026-01-01T0{t}:00:00,{home},{500 + home},{home * 900 % 1800}" for t in range(3) for home in (1, 2, 3)]
 
 
 def write(path, rows, header=HEADER):
@@ -57,14 +55,14 @@ def test_all_files_of_a_run_are_there(tmp_path, measured):
 
 def test_json_is_the_summary_and_nothing_else_on_standard_output(tmp_path, measured):
     done = subprocess.run(
-        [sys.executable, "-m", "petra", "simulate", "--ledger", "spec", "--profiles", measured]
-        + ["--out", tmp_path / "out", "--json"],
+        [sys.executable, "-m", "petra", "simulate", "--ledger", "spec", "--profiles", measured, "--json"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     )
     summary = json.loads(done.stdout)
-    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary == json.loads((tmp_path / "out" / "run" / "summary.json").read_text())
     assert summary["homes"] == 3
     assert BANNER in done.stderr
 
@@ -114,7 +112,7 @@ def test_an_audit_of_no_run_says_what_is_missing(tmp_path):
     [
         (lambda rows: [rows[0].replace(",501,", ",-501,"), *rows[1:]], 2),
         (lambda rows: [*rows[:2], rows[1], *rows[2:]], 4),
-        (lambda rows: [row for row in rows if not row.startswith("2026-01-01T01:00:00,2")], 7),
+        (lambda rows: [row for row in rows if not row.startswith("2026-01-01T01:00:00,2")], 8),
         (lambda rows: [*rows[:4], rows[4].replace(",502,", ",many,"), *rows[5:]], 6),
     ],
     ids=["negative load", "duplicate row", "gap", "text in a number"],
@@ -139,7 +137,7 @@ def test_a_tariff_that_is_a_money_pump_is_refused(tmp_path, measured):
     [
         (["--ledger", "quorum"], "--ledger is spec, evm"),
         (["--ledger", "http://127.0.0.1:9"], "no EVM node answers"),
-        (["--start", "tomorrow"], "write 2026-06-21T00:00:00"),
+        (["--start", "tomorrow"], "write 2025-04-01T00:00:00"),
         (["--tariff", "cheap"], "write [interval:]sells/buys"),
     ],
 )
