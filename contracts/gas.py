@@ -30,8 +30,11 @@ STEP = 200
 ISSUED = 48_000
 """Power issued in one interval: a word of the meter and one of its feeder."""
 
-RECORD = 80_000
-"""One item of a regulatory transaction."""
+GRANT = 90_000
+"""A meter authorised: two words."""
+
+RECORD = 40_000
+"""Any other item of a regulatory transaction: at most a new word."""
 
 
 def of_call(signed: Signed[Transaction], call: bytes) -> int:
@@ -45,8 +48,8 @@ def of_call(signed: Signed[Transaction], call: bytes) -> int:
             places = {p for n in notes for p in ((n.kind, n.start), (n.kind, n.end + 1))}
             return carried + INPUT * len(inputs) + NOTE * len(outputs) + STEP * 2 * len(notes) * (2 + len(places))
         case Regulate() as tx:
-            records = len(tx.feeders) + len(tx.authorise) + len(tx.ban) + len(tx.settle) + len(tx.prices)
-            return carried + RECORD * records
+            records = len(tx.feeders) + len(tx.ban) + len(tx.settle) + len(tx.prices)
+            return carried + GRANT * len(tx.authorise) + RECORD * records
 
 
 def of_relay(calls_gas: int, calldata_bytes: int) -> int:

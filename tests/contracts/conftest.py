@@ -1,0 +1,110 @@
+"""An in-process chain, ledgers on it, and a small world of actors."""
+
+import pytest
+
+from assets.intervals import IntervalGrid
+from assets.keys import ThrowAwayKeys
+from assets.ledger import SpecLedger
+from assets.notes import Kind, Note, issued
+from assets.transactions import (
+    Authorisation,
+    FeederCapacity,
+    PriceChange,
+    Regulate,
+    Transact,
+    Withdraw,
+    digest,
+    sign,
+)
+from contracts import nodes
+from contracts.ledger import EvmLedger
+
+GENESIS_S = 1_700_000_000
+METER, OTHER_METER, BANNED_METER = 1, 2, 3
+FEEDER = 0
+
+_keys = ThrowAwayKeys(11, "contracts")
+
+
+class World:
+    """A ledger with a DSO, three meters on one feeder (one of them banned), and a few owners."""
+
+    METER, OTHER_METER, BANNED_METER, FEEDER = METER, OTHER_METER, BANNED_METER, FEEDER
+    GENESIS_S = GENESIS_S
+    dso = _keys.fresh()
+    meters = {m: _keys.fresh() for m in (METER, OTHER_METER, BANNED_METER)}  # noqa: RUF012
+    alice, bob = _keys.fresh(), _keys.fresh()
+    grid = IntervalGrid(GENESIS_S, 3600)
+
+    def __init__(self, ledger):
+        self.ledger = ledger
+        grants = [Authorisation(m, key.address, FEEDER, 5000, 6000, 10**9) for m, key in self.meters.items()]
+        self.submit(
+            self.signed_by_dso(
+                Regulate(
+                    0,
+                    feeders=(FeederCapacity(FEEDER, 7000, 9000),),
+                    authorise=tuple(grants),
+                    ban=(BANNED_METER,),
+                    prices=(PriceChange(GENESIS_S, 240_000, 90_000),),
+                )
+            )
+        ).require()
+
+    @property
+    def domain(self):
+        return self.ledger.domain
+
+    def submit(self, signed):
+        return self.ledger.submit([signed])[0]
+
+    def signed_by_dso(self, tx):
+        return sign(self.domain, tx, self.dso)
+
+    def regulate(self, **fields):
+        return self.signed_by_dso(Regulate(self.ledger.regulation_nonce(), **fields))
+
+    def withdraw(self, *outputs, meter=METER, nonce=None):
+        nonce = self.ledger.meter_nonce(meter) if nonce is None else nonce
+        return sign(self.domain, Withdraw(meter, nonce, 0, outputs), self.meters.get(meter, self.alice))
+
+    def issue(self, *outputs, meter=METER):
+        """Withdraw the notes and return them as they stand on the ledger."""
+        signed = self.withdraw(*outputs, meter=meter)
+        self.submit(signed).require()
+        return issued(outputs, digest(self.domain, signed.tx))
+
+    def transact(self, inputs, outputs, *keys):
+        return sign(self.domain, Transact(tuple(inputs), tuple(outputs)), *keys)
+
+    def epa(self, power_w=1000, start=0, end=0, owner=None):
+        return Note(Kind.EPA, (owner or self.alice).address, power_w, start, end)
+
+    def eca(self, power_w=1000, start=0, end=0, owner=None):
+        return Note(Kind.ECA, (owner or self.alice).address, power_w, start, end)
+
+    def fa(self, amount_nano=1000, owner=None):
+        return Note(Kind.FA, (owner or self.alice).address, amount_nano, 0, 0)
+
+
+@pytest.fixture(scope="session")
+def chain():
+    return nodes.in_process(GENESIS_S - 1_000_000)
+
+
+@pytest.fixture
+def evm(chain):
+    return EvmLedger.deploy(chain, World.dso.address, World.grid)
+
+
+@pytest.fixture
+def world(evm):
+    return World(evm)
+
+
+@pytest.fixture(params=["spec", "evm"])
+def either(request, evm):
+    """The world on the specification, and the same on the contract."""
+    if request.param == "evm":
+        return World(evm)
+    return World(SpecLedger(evm.domain, World.grid, World.dso.address, time_s=evm.now_s))

@@ -1,0 +1,75 @@
+"""The gas that a relay is sent with suffices, whatever is in it, and is not absurdly much."""
+
+import pytest
+
+from assets.notes import MAX_SPAN, issued
+from assets.transactions import Authorisation, FeederCapacity, PriceChange
+from contracts import encoding, gas
+
+
+def used(world, batch):
+    before = world.ledger.gas_used_total
+    receipts = world.ledger.submit(batch)
+    calls = [encoding.encode(signed) for signed in batch]
+    carried = sum(gas.of_call(signed, call) for signed, call in zip(batch, calls, strict=True))
+    return receipts, world.ledger.gas_used_total - before, gas.of_relay(carried, sum(map(len, calls)))
+
+
+def holds(world, batch, slack=3.5):
+    receipts, spent, bound = used(world, batch)
+    assert [r.refusal for r in receipts] == [None] * len(batch)
+    assert spent < bound < slack * spent + 100_000
+    return receipts
+
+
+@pytest.fixture
+def wide(world):
+    """A world whose limits bind nothing."""
+    grants = [Authorisation(m, k.address, 0, 2**40, 2**40, 2**60) for m, k in world.meters.items()]
+    world.submit(world.regulate(feeders=(FeederCapacity(0, 2**50, 2**50),), authorise=tuple(grants))).require()
+    return world
+
+
+def test_the_bound_holds_for_withdrawals(wide):
+    holds(wide, [wide.withdraw(wide.fa())])
+    holds(wide, [wide.withdraw(wide.epa(1, 0, MAX_SPAN - 1))])
+    holds(wide, [wide.withdraw(*[wide.epa(n + 1, n, n) for n in range(100)])])
+
+
+def test_the_bound_holds_for_a_mix_and_for_single_moves(wide):
+    notes = [wide.epa(5) for _ in range(40)]
+    (receipt,) = holds(wide, [wide.withdraw(*notes)], slack=5)
+    inputs = issued(tuple(notes), receipt.digest)
+    keys = [wide.alice]
+    holds(wide, [wide.transact(inputs[:20], notes[:20], *keys)])
+    holds(wide, [wide.transact([i], [i.note], *keys) for i in inputs[20:]])
+
+
+def test_the_bound_holds_for_the_hardest_balance(wide):
+    """128 notes that all start and end elsewhere: the search for places is quadratic."""
+    notes = [wide.epa(1, n * 3, n * 3 + 1 + n % 2) for n in range(128)]
+    receipt = wide.submit(wide.withdraw(*notes)).require()
+    holds(wide, [wide.transact(issued(tuple(notes), receipt.digest), reversed(notes), wide.alice)])
+
+
+def test_the_bound_holds_for_regulations(wide):
+    grants = tuple(Authorisation(100 + n, wide.bob.address, 0, 1, 1, 1) for n in range(20))
+    prices = tuple(PriceChange(wide.GENESIS_S + n, 3, 2) for n in range(20))
+    holds(wide, [wide.regulate(authorise=grants)])
+    holds(wide, [wide.regulate(prices=prices, ban=tuple(g.meter for g in grants))])
+
+
+def test_the_bound_holds_for_refusals(wide):
+    refused = [wide.withdraw(wide.epa(), meter=77), wide.withdraw(), wide.withdraw(wide.epa(), nonce=9)]
+    receipts, spent, bound = used(wide, refused)
+    assert not any(r.accepted for r in receipts)
+    assert spent < bound
+
+
+def test_reference_figures_of_the_report(wide):
+    """Ceilings a few percent above what was measured; a rise is a decision, not an accident."""
+    notes = [wide.epa(5) for _ in range(18)]
+    receipt = wide.submit(wide.withdraw(*notes)).require()
+    before = wide.ledger.gas_used_total
+    wide.submit(wide.transact(issued(tuple(notes), receipt.digest), notes, wide.alice)).require()
+    assert wide.ledger.gas_used_total - before < 760_000

@@ -1,0 +1,161 @@
+"""The ledger read from the chain alone."""
+
+import pytest
+
+from assets.errors import Refusal
+from assets.keys import Address
+from assets.ledger import SpecLedger
+from assets.port import Entry, NoteStatus
+from assets.transactions import PriceChange
+from contracts import encoding
+from contracts.errors import NodeError
+from contracts.ledger import EvmLedger
+
+
+def send(chain, world, data):
+    """Send raw calldata, past the binding."""
+    transaction = {
+        "from": chain.eth.accounts[0],
+        "to": chain.to_checksum_address("0x" + world.domain.contract.hex()),
+        "data": data,
+        "gas": 10**6,
+        "gasPrice": 2 * chain.eth.get_block("latest")["baseFeePerGas"],
+    }
+    chain.eth.send_transaction(transaction)
+
+
+def busy(world):
+    """Some accepted and some refused transactions; returns the accepted ones."""
+    withdrawals = [world.withdraw(world.epa(), world.fa(), nonce=n) for n in (0, 1, 5)]
+    world.ledger.submit(withdrawals)
+    (note, money) = world.issue(world.epa(), world.fa())
+    moved = world.transact([note], [world.epa(owner=world.bob)], world.alice)
+    world.ledger.submit([moved, moved, world.transact([money], [world.fa(7)], world.alice)])
+    return [*withdrawals[:2], world.ledger.entries()[3].signed, moved]
+
+
+def test_entries_are_the_accepted_transactions_in_order(world):
+    accepted = busy(world)
+    assert [e.signed for e in world.ledger.entries()[1:]] == accepted
+    assert [e.seq for e in world.ledger.entries()] == list(range(5))
+    assert [e.seq for e in world.ledger.entries(3)] == [3, 4]
+
+
+def test_another_reader_sees_the_same_and_the_specification_agrees(chain, world):
+    busy(world)
+    reader = EvmLedger.at(chain, world.domain.contract)
+    entries = reader.entries()
+    assert entries == world.ledger.entries()
+    spec = SpecLedger(world.domain, world.grid, world.dso.address, time_s=0)
+    for entry in entries:
+        spec.advance_to(entry.time_s)
+        assert spec.submit([entry.signed])[0].accepted
+    assert spec.entries() == entries
+    assert (reader.grid, reader.dso) == (world.grid, world.dso.address)
+
+
+def test_a_call_that_no_relay_carried_is_read_as_well(chain, world):
+    signed = world.withdraw(world.epa())
+    send(chain, world, encoding.encode(signed))
+    assert world.ledger.entries()[-1].signed == signed
+
+
+def test_a_call_in_another_layout_is_read_as_the_contract_reads_it(chain, world):
+    """A relayer may lay a call out with other offsets; the signature still holds, so the ledger accepts it."""
+    signed = world.withdraw(world.epa())
+    call = encoding.encode(signed)
+    offsets = [int.from_bytes(call[at : at + 32], "big") + 32 for at in (4, 36)]
+    moved = call[:4] + b"".join(o.to_bytes(32, "big") for o in offsets) + b"\xff" * 32 + call[68:] + b"junk"
+    send(chain, world, encoding.encode_relay([moved]))
+    assert world.ledger.entries()[-1].signed == signed
+
+
+def test_reading_again_asks_only_for_new_blocks(world, monkeypatch):
+    busy(world)
+    world.ledger.entries()
+    asked = []
+    ask = world.ledger._read_blocks
+    monkeypatch.setattr(
+        world.ledger, "_read_blocks", lambda first, last: (asked.append((first, last)), ask(first, last))
+    )
+    world.ledger.entries()
+    world.ledger.status(bytes(32))
+    assert asked == []
+    world.issue(world.epa(10))
+    world.ledger.entries()
+    assert len(asked) == 1
+    assert asked[0][0] == asked[0][1]
+
+
+def test_a_long_chain_is_read_in_pieces(chain, world, monkeypatch):
+    accepted = busy(world)
+    monkeypatch.setattr("contracts.ledger.CHUNK_BLOCKS", 2)
+    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger._since_block)
+    assert [e.signed for e in reader.entries()[1:]] == accepted
+
+
+def test_what_a_reorganisation_removed_is_forgotten(chain, world):
+    tester = chain.provider.ethereum_tester
+    (kept,) = world.issue(world.epa())
+    snapshot = tester.take_snapshot()
+    (lost,) = world.issue(world.epa())
+    assert world.ledger.status(lost.id) is NoteStatus.UNSPENT
+    tester.revert_to_snapshot(snapshot)
+    assert world.ledger.status(lost.id) is NoteStatus.UNKNOWN
+    assert world.ledger.status(kept.id) is NoteStatus.UNSPENT
+    tester.mine_blocks(3)
+    world.issue(world.eca())
+    assert len(world.ledger.entries()) == 3
+
+
+def test_two_ledgers_on_one_chain_do_not_mix(chain, world):
+    other = type(world)(EvmLedger.deploy(chain, world.dso.address, world.grid))
+    other.issue(other.epa())
+    assert len(world.ledger.entries()) == 1
+    assert len(other.ledger.entries()) == 2
+
+
+def test_the_views_of_the_contract_agree_with_what_was_read(world):
+    note, _ = world.issue(world.epa(1000, 0, 3), world.fa(500))
+    views = world.ledger.views
+    assert views.status(note.id) is NoteStatus.UNSPENT
+    assert views.meter_issued(world.METER, 3) == views.feeder_issued(world.FEEDER, 3) == (1000, 0)
+    assert views.meter_issued(world.METER, 4) == (0, 0)
+    assert views.meter_credit(world.METER) == (500, 0)
+    assert views.meter_limits(99) is None
+    assert views.feeder_caps(99) is None
+    assert views.price_at(0) == world.ledger.price_at(0)
+
+
+def test_before_the_first_price_there_is_none(evm):
+    assert evm.price_at(0) is None
+    assert evm.views.price_at(0) is None
+
+
+def test_there_must_be_a_ledger_at_the_address(chain):
+    with pytest.raises(NodeError, match="no contract"):
+        EvmLedger.at(chain, Address(b"\1" * 20))
+
+
+def test_time_moves_as_it_is_told_and_never_back(world):
+    ledger = world.ledger
+    ledger.advance_to(ledger.now_s + 1000)
+    told = ledger.now_s
+    receipt = world.submit(world.withdraw(world.epa()))
+    assert receipt.time_s == told
+    ledger.advance_to(told - 500)
+    assert ledger.now_s == told
+    assert world.submit(world.withdraw(world.epa())).time_s == told + 1
+
+
+def test_a_price_for_this_very_moment_is_in_time(world):
+    world.ledger.advance_to(world.ledger.now_s + 50)
+    price = PriceChange(world.ledger.now_s, 5, 4)
+    assert world.submit(world.regulate(prices=(price,))).accepted
+
+
+def test_receipts_and_entries_are_what_the_port_says(world):
+    receipt = world.submit(world.withdraw(world.epa()))
+    entry = world.ledger.entries()[-1]
+    assert entry == Entry(1, receipt.time_s, receipt.digest, entry.signed)
+    assert not isinstance(receipt.refusal, Refusal)
