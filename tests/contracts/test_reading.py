@@ -70,6 +70,33 @@ def test_a_call_in_another_layout_is_read_as_the_contract_reads_it(chain, world)
     assert world.ledger.entries()[-1].signed == signed
 
 
+def word(value):
+    return (value % 2**256).to_bytes(32, "big")
+
+
+def test_a_call_whose_offsets_point_backwards_is_read_as_the_contract_reads_it(chain, world):
+    """The contract follows them; a reader that did not would be stopped for good by one malicious relayer."""
+    signed = world.withdraw(world.epa(), world.fa())
+    outputs = encoding.encode(signed)[4 + 64 + 128 : -32 * 6]
+    assert len(outputs) == 32 * 11
+    (signature,) = signed.signatures
+    strings = word(65) + signature + bytes(31)
+    tx = word(signed.tx.meter) + word(signed.tx.nonce) + word(signed.tx.window) + word(-len(outputs))
+    signatures = word(1) + word(-len(strings) - 32)
+    arguments = word(64 + len(outputs)) + word(64 + len(outputs) + len(tx) + len(strings))
+    send(chain, world, encoding.encode_relay([encoding.WITHDRAW + arguments + outputs + tx + strings + signatures]))
+    assert world.ledger.entries()[-1].signed == signed
+
+
+def test_an_empty_array_at_a_place_before_the_call_is_read_as_the_contract_reads_it(chain, world):
+    signed = world.regulate(ban=(world.METER,))
+    call = bytearray(encoding.encode(signed))
+    prices_offset = 4 + 64 + 5 * 32
+    call[prices_offset : prices_offset + 32] = word(-(2**200))
+    send(chain, world, encoding.encode_relay([bytes(call)]))
+    assert world.ledger.entries()[-1].signed == signed
+
+
 def test_reading_again_asks_only_for_new_blocks(world, monkeypatch):
     busy(world)
     world.ledger.entries()
