@@ -181,6 +181,12 @@ class UnknownFeeder(Refusal):
     advice = "set the feeder's capacities first, in this or an earlier regulatory transaction"
 
 
+class FeederFixed(Refusal):
+    """``(meter, feeder)``: a known meter authorised on another feeder, past which its issued power would slip."""
+
+    advice = "ban this meter and enrol the home under a new number on the new feeder"
+
+
 class BadGrant(Refusal):
     """``(meter)``: an authorisation without a key, or with a limit out of range."""
 

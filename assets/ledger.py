@@ -90,6 +90,11 @@ class LedgerState:
     prices: list[PriceChange] = field(default_factory=list)
     regulation_nonce: int = 0
 
+    def __post_init__(self) -> None:
+        if self.dso == ZERO_ADDRESS:
+            # It is what a malformed signature recovers to, so anybody could regulate such a ledger.
+            raise ValueError("the zero address signs nothing; give the address of the DSO's key")
+
 
 # --- Notes -----------------------------------------------------------------------------------------------
 
@@ -258,9 +263,10 @@ def check_regulate(state: LedgerState, signed: Signed[Regulate]) -> None:
         if max(capacity.export_w, capacity.import_w) > MAX_QUANTITY:
             raise errors.BadCapacity(capacity.feeder)
     feeders = set(state.feeders) | {c.feeder for c in tx.feeders}
+    feeder_of = {meter: account.authorisation.feeder for meter, account in state.meters.items()}
     for grant in tx.authorise:
-        _check_authorisation(grant, feeders)
-    meters = set(state.meters) | {a.meter for a in tx.authorise}
+        _check_authorisation(grant, feeders, feeder_of.setdefault(grant.meter, grant.feeder))
+    meters = set(feeder_of)
     for meter in tx.ban:
         if meter not in meters:
             raise errors.UnknownMeter(meter)
@@ -269,11 +275,14 @@ def check_regulate(state: LedgerState, signed: Signed[Regulate]) -> None:
         _check_price(state, price)
 
 
-def _check_authorisation(grant: Authorisation, feeders: set[int]) -> None:
+def _check_authorisation(grant: Authorisation, feeders: set[int], feeder: int) -> None:
+    """``feeder`` is the one on which the meter's issued power is counted."""
     if grant.key == ZERO_ADDRESS or max(grant.max_epa_w, grant.max_eca_w, grant.credit_nano) > MAX_QUANTITY:
         raise errors.BadGrant(grant.meter)
     if grant.feeder not in feeders:
         raise errors.UnknownFeeder(grant.feeder)
+    if grant.feeder != feeder:
+        raise errors.FeederFixed(grant.meter, feeder)
 
 
 def _check_settlements(state: LedgerState, settlements: Iterable[Settlement], meters: set[int]) -> None:

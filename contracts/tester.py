@@ -9,8 +9,6 @@ from eth.chains.base import MiningChain
 from eth_tester import EthereumTester, PyEVMBackend
 from web3 import EthereumTesterProvider, Web3
 
-from contracts.interpreter import FusedVM
-
 
 class SteadyBackend(PyEVMBackend):  # type: ignore[misc]  # eth-tester has no types
     """py-evm whose blocks are one second apart."""
@@ -39,6 +37,5 @@ def open_chain(genesis_s: int, gas_limit: int) -> Web3:
     """A fresh chain whose genesis block has the time ``genesis_s`` and blocks of ``gas_limit`` gas."""
     genesis = SteadyBackend.generate_genesis_params({"timestamp": genesis_s, "gas_limit": gas_limit})
     state = SteadyBackend.generate_genesis_state(num_accounts=1)
-    rules = ((0, FusedVM),)
-    backend = SteadyBackend(genesis_parameters=genesis, genesis_state=state, vm_configuration=rules)
+    backend = SteadyBackend(genesis_parameters=genesis, genesis_state=state)
     return Web3(EthereumTesterProvider(EthereumTester(backend=backend)))

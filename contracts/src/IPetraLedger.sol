@@ -134,6 +134,8 @@ interface IPetraLedger {
     error CreditLimit(uint256 meter, uint256 limitNano, uint256 wouldBeNano);
     /// A meter authorised on a feeder that has no capacities.
     error UnknownFeeder(uint256 feeder);
+    /// A known meter authorised on another feeder, past which its issued power would slip.
+    error FeederFixed(uint256 meter, uint256 feeder);
     /// An authorisation without a key, or with a limit out of range.
     error BadGrant(uint256 meter);
     /// A feeder capacity out of range.

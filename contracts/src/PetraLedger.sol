@@ -307,6 +307,9 @@ contract PetraLedger is IPetraLedger {
             ) revert BadGrant(grant.meter);
             if (!_feeders[grant.feeder].recorded) revert UnknownFeeder(grant.feeder);
             MeterAccount storage account = _meters[grant.meter];
+            if (account.key != address(0) && account.feeder != grant.feeder) {
+                revert FeederFixed(grant.meter, account.feeder);
+            }
             (account.key, account.feeder, account.banned) = (grant.key, grant.feeder, false);
             (account.maxEpaW, account.maxEcaW, account.creditNano) = (grant.maxEpaW, grant.maxEcaW, grant.creditNano);
         }

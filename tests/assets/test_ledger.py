@@ -6,7 +6,7 @@ import pytest
 
 from assets import errors
 from assets.keys import ZERO_ADDRESS, SigningKey
-from assets.ledger import MAX_INDEX
+from assets.ledger import MAX_INDEX, SpecLedger
 from assets.notes import MAX_NOTES, MAX_QUANTITY, MAX_SPAN, IssuedNote, Kind, Note, eca, epa, fa
 from assets.port import NoteStatus
 from assets.transactions import FeederCapacity, PriceChange, Settlement, Signed, Transact, Withdraw, digest, sign
@@ -367,7 +367,7 @@ def test_a_regulation_is_recorded_once(community, assert_refused):
     assert_refused(community.regulate(nonce=3), errors.BadNonce(2, 3))
 
 
-def test_a_regulation_that_contradicts_itself_is_refused(community, assert_refused):
+def test_a_regulation_that_contradicts_itself_is_refused(community, home, assert_refused):
     grant = community.grant
     assert_refused(community.regulate(feeders=(FeederCapacity(9, 2**63, 0),)), errors.BadCapacity(9))
     assert_refused(community.regulate(feeders=(FeederCapacity(9, 0, 2**63),)), errors.BadCapacity(9))
@@ -377,7 +377,24 @@ def test_a_regulation_that_contradicts_itself_is_refused(community, assert_refus
         assert_refused(community.regulate(authorise=(grant(1, **{limit: 2**63}),)), errors.BadGrant(1))
     assert_refused(community.regulate(ban=(9,)), errors.UnknownMeter(9))
     capacity = FeederCapacity(9, MAX_QUANTITY, MAX_QUANTITY)
-    community.regulate(feeders=(capacity,), authorise=(grant(1, feeder=9, max_epa_w=MAX_QUANTITY),)).require()
+    community.regulate(
+        feeders=(capacity,), authorise=(grant(8, feeder=9, max_epa_w=MAX_QUANTITY, key=home.address),)
+    ).require()
+
+
+def test_a_meter_cannot_take_its_issued_power_to_another_feeder(community, home, assert_refused):
+    grant, feeder = community.grant, community.grant(1).feeder
+    community.regulate(feeders=(FeederCapacity(9, 100, 100),)).require()
+    assert_refused(community.regulate(authorise=(grant(1, feeder=9),)), errors.FeederFixed(1, feeder))
+    both = tuple(grant(8, feeder=f, key=home.address) for f in (9, feeder))
+    assert_refused(community.regulate(authorise=both), errors.FeederFixed(8, 9))
+    community.regulate(authorise=(grant(1),)).require()
+
+
+def test_a_ledger_without_a_dso_cannot_be_opened(community):
+    ledger = community.ledger
+    with pytest.raises(ValueError, match="zero address"):
+        SpecLedger(ledger.domain, ledger.grid, ZERO_ADDRESS)
 
 
 @pytest.mark.parametrize(

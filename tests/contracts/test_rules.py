@@ -233,6 +233,9 @@ def test_grants_need_a_key_a_feeder_and_limits_in_range(either):
     refused(either, either.regulate(ban=(4,)), errors.UnknownMeter(4))
     either.submit(either.regulate(feeders=(FeederCapacity(8, 0, HUGE - 1),))).require()
     either.submit(granted(feeder=8, epa_w=HUGE - 1)).require()
+    refused(either, granted(), errors.FeederFixed(4, 8))
+    twice = tuple(Authorisation(5, Address(key), feeder, 0, 0, 0) for feeder in (8, either.FEEDER))
+    refused(either, either.regulate(authorise=twice), errors.FeederFixed(5, 8))
 
 
 def test_a_later_authorisation_lifts_a_ban_and_replaces_limits(either):
