@@ -2,7 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# Two steps of set-up: what runs PETra, and on top of it what checks it.
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --quiet
 
 .PHONY: help demo test check format bench artifacts lock clean
 
@@ -15,39 +20,46 @@ help:
 	@echo "make artifacts  recompile contracts/src (needs Node and npm)"
 	@echo "make lock       re-pin requirements/ (needs uv)"
 
-$(READY): requirements/dev.txt pyproject.toml
+# Modules are compiled when first imported, which halves the set-up; so let Python keep what it compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
+$(RUN): requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "PETra needs Python >= 3.11; say make PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(READY)
+	$(PIP) install --no-compile --no-deps --require-hashes -r requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $(RUN)
 
-demo: $(READY)
+$(DEV): requirements/dev.txt $(RUN)
+	$(PIP) install --no-compile --no-deps --require-hashes -r requirements/dev.txt
+	@touch $(DEV)
+
+demo: $(RUN)
 	@$(BIN)/petra simulate --ledger evm --seed 3 --out out/demo
 
-test: $(READY)
+test: $(DEV)
 	$(BIN)/python -m pytest -n auto
 
-check: $(READY)
+check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m contracts.compile --check
 
-format: $(READY)
+format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)
+bench: $(DEV)
 	$(BIN)/python -m benchmarks
 
-artifacts: $(READY)
+artifacts: $(DEV)
 	$(BIN)/python -m contracts.compile --write
 
 lock:
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/dev.txt
+	$(LOCK) --extra evm --extra homes --extra report --extra build -o requirements/run.txt
+	$(LOCK) --all-extras -c requirements/run.txt -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
