@@ -1,0 +1,30 @@
+"""``python -m benchmarks``: every benchmark once, one table."""
+
+import time
+
+from rich.console import Console
+
+from benchmarks.sizes import FULL
+from benchmarks.suite import SUBJECTS
+from benchmarks.table import render
+
+MIN_WIDTH = 150
+"""Columns that the table needs; a narrower terminal or a pipe would break its lines within cells."""
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    start = time.perf_counter()
+    sections = {}
+    progress = Console(stderr=True)
+    for name, measure in SUBJECTS.items():
+        with progress.status(f"measuring: {name}"):
+            sections[name] = measure(FULL)
+    console = Console()
+    console.width = max(console.width, MIN_WIDTH)
+    console.print(render(sections))
+    console.print(f"measured in {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""How much is measured: enough for a stable median, or just enough to see that a benchmark still runs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Sizes of all benchmarks."""
+
+    runs: int
+    """How often everything is timed; the table has the median."""
+    signatures: int
+    """Signatures, and digests, of one timed run."""
+    trades: int
+    """Trades that are submitted to a ledger at once."""
+    homes: int
+    """Homes whose notes are withdrawn, mixed, traded and deposited on the contract."""
+    peers: tuple[int, ...]
+    """Sizes of mix sessions."""
+    orders: tuple[int, ...]
+    """Asks and bids together in one auction."""
+    audited_homes: int
+    audited_intervals: int
+    profile_homes: int
+    profile_days: int
+
+
+FULL = Sizes(
+    runs=7,
+    signatures=400,
+    trades=60,
+    homes=18,
+    peers=(5, 18, 50),
+    orders=(1_000, 10_000, 100_000),
+    audited_homes=12,
+    audited_intervals=4,
+    profile_homes=17,
+    profile_days=184,
+)
+"""The table's. The homes of the default community; the file's are those of the measured homes of Fontana."""
+
+TINY = Sizes(
+    runs=1,
+    signatures=3,
+    trades=2,
+    homes=2,
+    peers=(2, 3),
+    orders=(4, 11),
+    audited_homes=2,
+    audited_intervals=1,
+    profile_homes=2,
+    profile_days=1,
+)
+"""For tests: every line runs, no figure means anything."""
