@@ -79,6 +79,8 @@ def simulate(
     with _one_sentence_errors():
         from dso.tariff import Tariff
 
+        if out.exists() and not out.is_dir():
+            raise ValueError(f"--out {out} is a file; give a folder")
         scenario = default_scenario(
             _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
         )

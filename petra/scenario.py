@@ -65,6 +65,8 @@ def default_scenario(profiles: Profiles, seed: int, ledger: str, tariff: Tariff)
     """
     note_power_w = whole_power_w(TARGET_NOTE_POWER_W, profiles.interval_s)
     highest_price = max(step.consumption_nano_per_wh for step in tariff.steps)
+    if highest_price == 0:
+        raise ValueError("the DSO sells at 0, so no money note would be worth anything; give it a price")
     return Scenario(
         name=profiles.source,
         ledger=ledger,

@@ -121,6 +121,25 @@ def test_a_long_chain_is_read_in_pieces(chain, world, monkeypatch):
     assert [e.signed for e in reader.entries()[1:]] == accepted
 
 
+def test_a_node_that_fails_while_it_is_read_leaves_nothing_counted_twice(chain, world, monkeypatch):
+    notes = [world.issue(world.epa())[0] for _ in range(3)]
+    monkeypatch.setattr("contracts.ledger.CHUNK_BLOCKS", 2)
+    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger._since_block)
+    answer, asked = chain.eth.get_logs, []
+
+    def fail_at_the_second_question(question):
+        asked.append(question)
+        if len(asked) == 2:
+            raise TimeoutError
+        return answer(question)
+
+    monkeypatch.setattr(chain.eth, "get_logs", fail_at_the_second_question)
+    with pytest.raises(TimeoutError):
+        reader.entries()
+    assert reader.entries() == world.ledger.entries()
+    assert reader.meter_nonce(world.METER) == len(notes)
+
+
 def test_what_a_reorganisation_removed_is_forgotten(chain, world):
     tester = chain.provider.ethereum_tester
     (kept,) = world.issue(world.epa())

@@ -139,6 +139,8 @@ def test_a_tariff_that_is_a_money_pump_is_refused(tmp_path, measured):
         (["--ledger", "http://127.0.0.1:9"], "no EVM node answers"),
         (["--start", "tomorrow"], "write 2025-04-01T00:00:00"),
         (["--tariff", "cheap"], "write [interval:]sells/buys"),
+        (["--tariff", "0/0"], "give it a price"),
+        (["--out", __file__], "is a file; give a folder"),
     ],
 )
 def test_a_wrong_option_is_answered_in_a_sentence(tmp_path, measured, args, hint):
