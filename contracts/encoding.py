@@ -6,7 +6,7 @@ end. Whoever decodes compares the digest. A value that its type cannot hold, or 
 :class:`~assets.errors.EncodingError`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from assets.errors import EncodingError
@@ -75,19 +75,19 @@ def decode(call: bytes) -> Signed[Transaction]:
 
 def _with_tails(head: Sequence[bytes | None], tails: Sequence[bytes]) -> bytes:
     """Words of ``head`` and, where it says ``None`` (and after it), offsets of the ``tails``, which follow in order."""
-    words = list(head) + [None] * (len(tails) - sum(word is None for word in head))
-    offset, out, pending = WORD * len(words), [], iter(tails)
-    for word in words:
-        if word is None:
+    parts = list(head) + [None] * (len(tails) - head.count(None))
+    offset, out, pending = WORD * len(parts), [], iter(tails)
+    for part in parts:
+        if part is None:
             out.append(word(offset, 256))
             offset += len(next(pending))
         else:
-            out.append(word)
+            out.append(part)
     return b"".join(out) + b"".join(tails)
 
 
-def _array(items: Iterable[bytes], count: int) -> bytes:
-    return word(count, 256) + b"".join(items)
+def _array(items: Sequence[bytes]) -> bytes:
+    return word(len(items), 256) + b"".join(items)
 
 
 def _byte_strings(strings: Sequence[bytes]) -> bytes:
@@ -96,7 +96,7 @@ def _byte_strings(strings: Sequence[bytes]) -> bytes:
 
 
 def _notes(notes: Sequence[Note]) -> bytes:
-    return _array(map(note_words, notes), len(notes))
+    return _array([note_words(note) for note in notes])
 
 
 def _withdraw(tx: Withdraw) -> bytes:
@@ -104,8 +104,8 @@ def _withdraw(tx: Withdraw) -> bytes:
 
 
 def _transact(tx: Transact) -> bytes:
-    inputs = _array((note_words(i.note) + exactly(i.origin, WORD) + word(i.index, 32) for i in tx.inputs), len(tx.inputs))
-    return _with_tails((None, None, exactly(tx.memo, WORD)), (inputs, _notes(tx.outputs)))
+    inputs = [note_words(i.note) + exactly(i.origin, WORD) + word(i.index, 32) for i in tx.inputs]
+    return _with_tails((None, None, exactly(tx.memo, WORD)), (_array(inputs), _notes(tx.outputs)))
 
 
 def _regulate(tx: Regulate) -> bytes:
@@ -122,10 +122,9 @@ def _regulate(tx: Regulate) -> bytes:
     bans = [word(meter, 32) for meter in tx.ban]
     settlements = [word(s.meter, 32) + word(s.amount_nano, 64) for s in tx.settle]
     prices = [
-        word(p.time_s, 64) + word(p.consumption_nano_per_wh, 64) + word(p.production_nano_per_wh, 64)
-        for p in tx.prices
+        word(p.time_s, 64) + word(p.consumption_nano_per_wh, 64) + word(p.production_nano_per_wh, 64) for p in tx.prices
     ]
-    arrays = [_array(items, len(items)) for items in (feeders, grants, bans, settlements, prices)]
+    arrays = [_array(items) for items in (feeders, grants, bans, settlements, prices)]
     return _with_tails((word(tx.nonce, 64),), arrays)
 
 
@@ -153,9 +152,9 @@ class _Reader:
     def address(self, at: int) -> Address:
         return Address(self.uint(at, 160).to_bytes(20, "big"))
 
-    def offset(self, base: int, word: int) -> int:
-        """The place that the ``word``-th word of the struct or array at ``base`` points to."""
-        return (base + self.uint(base + WORD * word, 256)) % 2**256
+    def offset(self, base: int, place: int) -> int:
+        """Where the ``place``-th word of the struct or array at ``base`` points."""
+        return (base + self.uint(base + WORD * place, 256)) % 2**256
 
     def array(self, at: int, words: int, item: Callable[[int], T]) -> tuple[T, ...]:
         """An array of static items of ``words`` words each."""

@@ -18,6 +18,7 @@ from contracts.errors import NodeError
 if TYPE_CHECKING:
     from web3 import Web3
 
+
 class Views:
     """The read-only functions of the contract at one address."""
 

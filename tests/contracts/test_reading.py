@@ -97,21 +97,18 @@ def test_an_empty_array_at_a_place_before_the_call_is_read_as_the_contract_reads
     assert world.ledger.entries()[-1].signed == signed
 
 
-def test_reading_again_asks_only_for_new_blocks(world, monkeypatch):
+def test_reading_again_asks_only_for_new_blocks(chain, world, monkeypatch):
     busy(world)
     world.ledger.entries()
-    asked = []
-    ask = world.ledger._read_blocks
-    monkeypatch.setattr(
-        world.ledger, "_read_blocks", lambda first, last: (asked.append((first, last)), ask(first, last))
-    )
+    answer, asked = chain.eth.get_logs, []
+    monkeypatch.setattr(chain.eth, "get_logs", lambda question: (asked.append(question), answer(question))[1])
     world.ledger.entries()
     world.ledger.status(bytes(32))
     assert asked == []
     world.issue(world.epa(10))
     world.ledger.entries()
     assert len(asked) == 1
-    assert asked[0][0] == asked[0][1]
+    assert asked[0]["fromBlock"] == asked[0]["toBlock"]
 
 
 def test_a_long_chain_is_read_in_pieces(chain, world, monkeypatch):
