@@ -2,7 +2,8 @@
 
 from assets.errors import REFUSALS, EncodingError, Refusal
 from contracts import artifact
-from contracts.encoding import WORD
+
+WORD = 32
 
 
 class NodeError(RuntimeError):
