@@ -58,12 +58,11 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
 
 def post_offers(grid: Microgrid, t: int, prices: PriceChange) -> OffersByNote:
     """Every wallet offers what its strategy decides on, each note in an offer of its own."""
-    posted = {}
-    for home in grid.homes:
-        for offer in _offers(grid, home, t, prices):
-            signed = home.wallet.offer(offer, grid.bidstore.challenge())
-            grid.bidstore.post(grid.inboxes.deliver(BID_STORE, signed))
-            posted[offer.energy.id] = (home, offer)
+    posted = {offer.energy.id: (home, offer) for home in grid.homes for offer in _offers(grid, home, t, prices)}
+    for note_id in sorted(posted):  # posted home by home, the order would tell which offers are of one home
+        home, offer = posted[note_id]
+        signed = home.wallet.offer(offer, grid.bidstore.challenge())
+        grid.bidstore.post(grid.inboxes.deliver(BID_STORE, signed))
     return posted
 
 
@@ -117,12 +116,14 @@ def sign_trade(grid: Microgrid, trade: TradeProposal, offers: OffersByNote) -> S
 
 def deposits(grid: Microgrid, t: int) -> list[Signed[Transact]]:
     """Every mixed note that was not traded goes to a fresh address of its home's meter."""
-    return [
+    moves = [
         home.wallet.move(note, home.deposit_address(t))
         for home in grid.homes
         for kind in Kind
         for note in home.wallet.notes(Purpose.MIXED, t, kind)
     ]
+    # Home by home, the public ledger would show whose each mixed note is; the order of ids shows nothing.
+    return sorted(moves, key=lambda move: move.tx.inputs[0].id)
 
 
 def bill(home: Home, t: int, prices: PriceChange | None) -> BillingRecord:

@@ -1,3 +1,6 @@
+from itertools import pairwise
+
+from assets.transactions import Transact
 from petra.bills import home_bills
 from petra.conservation import balances
 from petra.simulation import simulate
@@ -53,6 +56,14 @@ def test_every_home_withdraws_mixes_and_deposits_the_same_set(small_run):
     }
     per_run = small_run.grid.standard_set.count * 4
     assert counts == {(per_run, per_run)}
+
+
+def test_deposits_stand_on_the_ledger_in_an_order_that_tells_no_home(small_run):
+    transfers = [e.signed.tx for e in small_run.entries if isinstance(e.signed.tx, Transact)]
+    deposits = [tx.inputs[0] for tx in transfers if len(tx.inputs) == len(tx.outputs) == 1]
+    breaks = sum(a.id > b.id for a, b in pairwise(deposits))
+    assert len(deposits) > 20
+    assert breaks <= 3, "ids rise within each of the four intervals"
 
 
 def test_no_address_is_used_twice(small_run):
