@@ -1,7 +1,7 @@
 """Everything the ledger may refuse, as one exception class per reason.
 
 A :class:`Refusal` says that a transaction breaks a rule; the ledger's state is then unchanged. Each class has the
-name and the arguments of the custom error in ``contracts/src/PetraLedger.sol``, so that the specification and the
+name and the arguments of the custom error in ``contracts/src/IPetraLedger.sol``, so that the specification and the
 contract can be compared verdict by verdict. Its docstring is what a user reads, completed by the arguments.
 """
 

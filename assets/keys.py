@@ -46,6 +46,11 @@ class SigningKey:
         signature = self._key.sign_recoverable(digest, hasher=None)
         return signature[:64] + bytes([27 + signature[64]])
 
+    @property
+    def public_key(self) -> PublicKey:
+        """The public key; an address hides it until the first signature."""
+        return self._key.public_key
+
     def __repr__(self) -> str:
         return f"SigningKey(address=0x{self.address.hex()})"
 

@@ -35,6 +35,7 @@ from assets.transactions import (
     Transaction,
     Withdraw,
     digest,
+    price_in_force,
 )
 from assets.units import SECONDS_PER_HOUR
 
@@ -325,8 +326,7 @@ def apply_regulate(state: LedgerState, tx: Regulate) -> None:
 
 def price_at(state: LedgerState, t: int) -> PriceChange | None:
     """The last recorded prices with ``time_s`` at or before the start of interval ``t``; ``None`` if there are none."""
-    start_s = state.grid.start_s(t)
-    return next((p for p in reversed(state.prices) if p.time_s <= start_s), None)
+    return price_in_force(state.prices, state.grid.start_s(t))
 
 
 # --- The ledger ------------------------------------------------------------------------------------------

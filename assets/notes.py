@@ -70,10 +70,6 @@ class Note:
         """``(kind, quantity, start, end)``: notes of one class differ in nothing but their owner, so they can mix."""
         return (int(self.kind), self.quantity, self.start, self.end)
 
-    def active_at(self, t: int) -> bool:
-        """Whether an energy note covers interval ``t``."""
-        return self.kind in ENERGY_KINDS and self.start <= t <= self.end
-
 
 def epa(owner: Address, power_w: int, start: int, end: int) -> Note:
     """An energy production asset over the intervals ``start..end`` (inclusive)."""

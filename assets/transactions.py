@@ -4,7 +4,7 @@ A transaction is plain data; :class:`Signed` adds its signatures. Digests follow
 ``PETra`` version 1, so that wallets can show what they sign; golden vectors stand in ``tests/assets/vectors``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -104,6 +104,11 @@ class PriceChange:
     time_s: int
     consumption_nano_per_wh: int
     production_nano_per_wh: int
+
+
+def price_in_force(prices: Sequence[PriceChange], start_s: int) -> PriceChange | None:
+    """The last of ``prices``, in the order of their recording, with ``time_s`` at or before ``start_s``, if any."""
+    return next((p for p in reversed(prices) if p.time_s <= start_s), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,6 @@ from assets.errors import FractionalEnergy
 
 SECONDS_PER_HOUR = 3600
 
-NANO = 10**9
-"""Nano-units in one unit of the currency."""
-
 
 def energy_wh(power_w: int, interval_s: int) -> int:
     """Energy in watt-hours of ``power_w`` watts held for one interval of ``interval_s`` seconds.

@@ -6,12 +6,12 @@ end. Whoever decodes compares the digest. A value that its type cannot hold, or 
 :class:`~assets.errors.EncodingError`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from assets.errors import EncodingError
 from assets.keys import Address, Digest
-from assets.notes import IssuedNote, Note
+from assets.notes import IssuedNote, Note, address_word, exactly, note_words, word
 from assets.transactions import (
     Authorisation,
     FeederCapacity,
@@ -73,88 +73,59 @@ def decode(call: bytes) -> Signed[Transaction]:
 # --- Encoding --------------------------------------------------------------------------------------------
 
 
-def _uint(value: int, bits: int) -> bytes:
-    if not 0 <= value < 1 << bits:
-        raise EncodingError(f"{value} is not an unsigned integer of {bits} bits")
-    return value.to_bytes(WORD, "big")
-
-
-def _address(value: bytes) -> bytes:
-    if len(value) != 20:
-        raise EncodingError(f"an address has 20 bytes, this one {len(value)}")
-    return bytes(12) + value
-
-
-def _bytes32(value: bytes) -> bytes:
-    if len(value) != WORD:
-        raise EncodingError(f"expected 32 bytes, got {len(value)}")
-    return value
-
-
 def _with_tails(head: Sequence[bytes | None], tails: Sequence[bytes]) -> bytes:
     """Words of ``head`` and, where it says ``None`` (and after it), offsets of the ``tails``, which follow in order."""
-    words = list(head) + [None] * (len(tails) - sum(word is None for word in head))
-    offset, out, pending = WORD * len(words), [], iter(tails)
-    for word in words:
-        if word is None:
-            out.append(_uint(offset, 256))
+    parts = list(head) + [None] * (len(tails) - head.count(None))
+    offset, out, pending = WORD * len(parts), [], iter(tails)
+    for part in parts:
+        if part is None:
+            out.append(word(offset, 256))
             offset += len(next(pending))
         else:
-            out.append(word)
+            out.append(part)
     return b"".join(out) + b"".join(tails)
 
 
-def _array(items: Iterable[bytes], count: int) -> bytes:
-    return _uint(count, 256) + b"".join(items)
+def _array(items: Sequence[bytes]) -> bytes:
+    return word(len(items), 256) + b"".join(items)
 
 
 def _byte_strings(strings: Sequence[bytes]) -> bytes:
-    padded = [_uint(len(s), 256) + s + bytes(-len(s) % WORD) for s in strings]
-    return _uint(len(strings), 256) + _with_tails((), padded)
-
-
-def _note(note: Note) -> bytes:
-    return (
-        _uint(note.kind, 8)
-        + _address(note.owner)
-        + _uint(note.quantity, 64)
-        + _uint(note.start, 32)
-        + _uint(note.end, 32)
-    )
+    padded = [word(len(s), 256) + s + bytes(-len(s) % WORD) for s in strings]
+    return word(len(strings), 256) + _with_tails((), padded)
 
 
 def _notes(notes: Sequence[Note]) -> bytes:
-    return _array(map(_note, notes), len(notes))
+    return _array([note_words(note) for note in notes])
 
 
 def _withdraw(tx: Withdraw) -> bytes:
-    return _with_tails((_uint(tx.meter, 32), _uint(tx.nonce, 64), _uint(tx.window, 32)), (_notes(tx.outputs),))
+    return _with_tails((word(tx.meter, 32), word(tx.nonce, 64), word(tx.window, 32)), (_notes(tx.outputs),))
 
 
 def _transact(tx: Transact) -> bytes:
-    inputs = _array((_note(i.note) + _bytes32(i.origin) + _uint(i.index, 32) for i in tx.inputs), len(tx.inputs))
-    return _with_tails((None, None, _bytes32(tx.memo)), (inputs, _notes(tx.outputs)))
+    inputs = [note_words(i.note) + exactly(i.origin, WORD) + word(i.index, 32) for i in tx.inputs]
+    return _with_tails((None, None, exactly(tx.memo, WORD)), (_array(inputs), _notes(tx.outputs)))
 
 
 def _regulate(tx: Regulate) -> bytes:
-    feeders = [_uint(f.feeder, 32) + _uint(f.export_w, 64) + _uint(f.import_w, 64) for f in tx.feeders]
+    feeders = [word(f.feeder, 32) + word(f.export_w, 64) + word(f.import_w, 64) for f in tx.feeders]
     grants = [
-        _uint(a.meter, 32)
-        + _address(a.key)
-        + _uint(a.feeder, 32)
-        + _uint(a.max_epa_w, 64)
-        + _uint(a.max_eca_w, 64)
-        + _uint(a.credit_nano, 64)
+        word(a.meter, 32)
+        + address_word(a.key)
+        + word(a.feeder, 32)
+        + word(a.max_epa_w, 64)
+        + word(a.max_eca_w, 64)
+        + word(a.credit_nano, 64)
         for a in tx.authorise
     ]
-    bans = [_uint(meter, 32) for meter in tx.ban]
-    settlements = [_uint(s.meter, 32) + _uint(s.amount_nano, 64) for s in tx.settle]
+    bans = [word(meter, 32) for meter in tx.ban]
+    settlements = [word(s.meter, 32) + word(s.amount_nano, 64) for s in tx.settle]
     prices = [
-        _uint(p.time_s, 64) + _uint(p.consumption_nano_per_wh, 64) + _uint(p.production_nano_per_wh, 64)
-        for p in tx.prices
+        word(p.time_s, 64) + word(p.consumption_nano_per_wh, 64) + word(p.production_nano_per_wh, 64) for p in tx.prices
     ]
-    arrays = [_array(items, len(items)) for items in (feeders, grants, bans, settlements, prices)]
-    return _with_tails((_uint(tx.nonce, 64),), arrays)
+    arrays = [_array(items) for items in (feeders, grants, bans, settlements, prices)]
+    return _with_tails((word(tx.nonce, 64),), arrays)
 
 
 # --- Decoding --------------------------------------------------------------------------------------------
@@ -181,9 +152,9 @@ class _Reader:
     def address(self, at: int) -> Address:
         return Address(self.uint(at, 160).to_bytes(20, "big"))
 
-    def offset(self, base: int, word: int) -> int:
-        """The place that the ``word``-th word of the struct or array at ``base`` points to."""
-        return (base + self.uint(base + WORD * word, 256)) % 2**256
+    def offset(self, base: int, place: int) -> int:
+        """Where the ``place``-th word of the struct or array at ``base`` points."""
+        return (base + self.uint(base + WORD * place, 256)) % 2**256
 
     def array(self, at: int, words: int, item: Callable[[int], T]) -> tuple[T, ...]:
         """An array of static items of ``words`` words each."""

@@ -2,8 +2,7 @@
 
 from assets.errors import REFUSALS, EncodingError, Refusal
 from contracts import artifact
-
-WORD = 32
+from contracts.encoding import WORD
 
 
 class NodeError(RuntimeError):

@@ -8,9 +8,8 @@ from assets.errors import EncodingError, Refusal
 from assets.keys import Address, Digest
 from assets.transactions import Signed, Transaction
 from contracts import artifact, encoding
+from contracts.encoding import WORD
 from contracts.errors import NodeError, decode_refusal
-
-WORD = 32
 
 _TOPICS = artifact.topics()
 _REFUSED = _TOPICS["Refused"]

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from assets.errors import EncodingError
 from assets.intervals import IntervalGrid
 from assets.keys import Address, Digest
 from assets.ledger import LedgerState, apply, price_at
-from assets.notes import NoteId, word
+from assets.notes import NoteId, address_word, word
 from assets.port import Entry, NoteStatus, Receipt
 from assets.transactions import Domain, PriceChange, Signed, Transaction, digest
 from contracts import artifact, encoding, events, gas, relayer
@@ -88,7 +89,7 @@ class EvmLedger:
         Raises :class:`~contracts.errors.RelayError` if the deployment fails.
         """
         relay_by = relay_by or relayer.choose(w3)
-        arguments = word(grid.genesis_s) + word(grid.interval_s) + bytes(12) + dso
+        arguments = word(grid.genesis_s) + word(grid.interval_s) + address_word(dso)
         limit = w3.eth.get_block("latest")["gasLimit"]
         transaction: TxParams = {"data": _hex(artifact.bytecode() + arguments), "gas": min(DEPLOYMENT_GAS, limit)}
         (receipt,) = relay_by.send(w3, [transaction])
@@ -221,8 +222,12 @@ class EvmLedger:
         if self._read is not None and not self._still_there(self._read, latest):
             self._forget()
         first = self._since_block if self._read is None else self._read.number + 1
-        for start in range(first, latest.number + 1, CHUNK_BLOCKS):
-            self._read_blocks(start, min(start + CHUNK_BLOCKS - 1, latest.number))
+        chunks = range(first, latest.number + 1, CHUNK_BLOCKS)
+        # All is read before any of it counts: a node that fails between two questions leaves the copy as it was.
+        fresh = [e for start in chunks for e in self._accepted(start, min(start + CHUNK_BLOCKS - 1, latest.number))]
+        for accepted, signed in fresh:
+            self._entries.append(Entry(len(self._entries), accepted.time_s, accepted.digest, signed))
+            apply(self._state, signed.tx)
         self._read = latest
 
     def _still_there(self, read: _Head, latest: _Head) -> bool:
@@ -233,15 +238,18 @@ class EvmLedger:
         self._entries: list[Entry] = []
         self._state = LedgerState(self._domain, self._grid, self._dso, self._grid.genesis_s)
 
-    def _read_blocks(self, first: int, last: int) -> None:
+    def _accepted(self, first: int, last: int) -> Iterator[tuple[events.Accepted, Signed[Transaction]]]:
+        """The accepted transactions in the blocks ``first..last``, each compared with the digest its event gives."""
         logs = self._w3.eth.get_logs({"address": self._to, "fromBlock": first, "toBlock": last})
         for event in events.decode(logs, self._domain.contract):
             if isinstance(event, events.Accepted):
-                signed = event.signed
+                try:
+                    signed = event.signed
+                except EncodingError as failure:
+                    raise NodeError(f"the node reports a call that is none of the ledger's: {failure}") from failure
                 if digest(self._domain, signed.tx) != event.digest:
                     raise NodeError("an event's transaction has another digest than the event says")
-                self._entries.append(Entry(len(self._entries), event.time_s, event.digest, signed))
-                apply(self._state, signed.tx)
+                yield event, signed
 
     def _latest(self) -> "BlockData":
         return self._w3.eth.get_block("latest")

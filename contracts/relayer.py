@@ -91,7 +91,7 @@ def choose(w3: "Web3") -> Relayer:
 
 
 def _fees(w3: "Web3") -> "TxParams":
-    """The lowest price the network takes; zero where gas is free."""
+    """A price that the network still takes if its base fee rises for a few blocks; zero where gas is free."""
     from web3.types import Wei
 
     base_fee = w3.eth.get_block("latest").get("baseFeePerGas", 0)

@@ -12,12 +12,11 @@ from assets.notes import NoteId, word
 from assets.port import NoteStatus
 from assets.transactions import Authorisation, FeederCapacity, PriceChange
 from contracts import artifact
+from contracts.encoding import WORD
 from contracts.errors import NodeError
 
 if TYPE_CHECKING:
     from web3 import Web3
-
-WORD = 32
 
 
 class Views:

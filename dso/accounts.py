@@ -8,7 +8,7 @@ from enum import Enum
 from assets.notes import Kind
 from assets.port import Ledger
 from assets.statement import SignedStatement, Statement, billed_window, first_open_interval
-from assets.transactions import Authorisation, PriceChange, Regulate, Settlement, Withdraw
+from assets.transactions import Authorisation, PriceChange, Regulate, Settlement, Withdraw, price_in_force
 
 
 class Reason(Enum):
@@ -212,7 +212,8 @@ class Accounts:
         withdrawn_nano = self._fa_withdrawn_nano[s.meter]
         if s.fa_withdrawn_nano != sum(withdrawn_nano[t] for t in range(s.first, s.last + 1) if t in withdrawn_nano):
             raise StatementRefused(s.meter, Reason.WRONG_FA)
-        prices = [self._price_at(t) for t in range(s.first, s.last + 1)]
+        grid = self._ledger.grid
+        prices = [price_in_force(self._prices, grid.start_s(t)) for t in range(s.first, s.last + 1)]
         known = [p for p in prices if p is not None]
         if len(known) != len(prices):
             raise StatementRefused(s.meter, Reason.WRONG_PRICE)
@@ -221,10 +222,6 @@ class Accounts:
         highest_nano = s.import_wh * max(sells) - s.export_wh * min(buys)
         if not lowest_nano <= s.energy_nano <= highest_nano:
             raise StatementRefused(s.meter, Reason.WRONG_PRICE)
-
-    def _price_at(self, t: int) -> PriceChange | None:
-        start_s = self._ledger.grid.start_s(t)
-        return next((p for p in reversed(self._prices) if p.time_s <= start_s), None)
 
     def _follow(self) -> int:
         """Read the ledger on; returns a ledger time up to which everything was read."""

@@ -1,7 +1,6 @@
 """The DSO's tariff: two prices per interval, read exactly from decimal strings."""
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -79,13 +78,6 @@ class Tariff:
                 raise ValueError(f"{part!r} is not a tariff step; write [interval:]sells/buys, such as 17:0.32/0.09")
             steps.append(PriceStep(int(match[1] or 0), parse_price(match[2]), parse_price(match[3])))
         return cls(tuple(steps))
-
-    def step_at(self, t: int) -> PriceStep:
-        """The step that holds in interval ``t``; raises ``ValueError`` before the first."""
-        place = bisect_right([step.start for step in self.steps], t)
-        if place == 0:
-            raise ValueError(f"the tariff starts at interval {self.steps[0].start}, after {t}")
-        return self.steps[place - 1]
 
     def price_changes(self, grid: IntervalGrid) -> tuple[PriceChange, ...]:
         """The tariff as the price changes of a regulatory transaction."""

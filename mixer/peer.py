@@ -21,7 +21,7 @@ from mixer.payloads import BadPayload, agreement, read_box_key, read_complaint, 
 from mixer.phases import PHASE_OF, TRANSITIONS, State, Trigger
 from mixer.protocol import ADDRESS_BYTES, MAX_RUN, STEP_TIMEOUT_S, Phase, onion_bytes, payload_bytes
 from mixer.session import MixSession
-from mixer.signatures import ForeignSignature, Signers, public_key_of
+from mixer.signatures import ForeignSignature, Signers
 from mixer.step import NOTHING, Aborted, Completed, Entered, Event, Ignored, Step, Why
 from mixer.transcript import Transcript
 
@@ -56,7 +56,7 @@ class Peer:
         self.index = session.index_of(key.address)
         """Which peer this is."""
         self._key = key
-        self._public_key = public_key_of(key)
+        self._public_key = key.public_key
         self._output = output
         self._timeout_s = timeout_s
         self._rng = rng or random.SystemRandom()

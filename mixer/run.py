@@ -5,7 +5,7 @@ from typing import Protocol
 
 from assets.errors import EncodingError
 from assets.transactions import Signed, Transact
-from mixer.board import Board
+from mixer.board import Board, check_chain
 from mixer.envelope import Envelope, decode
 from mixer.faults import PeerFault
 from mixer.session import MixSession
@@ -51,17 +51,20 @@ def run_in_memory(
     """The mix transaction of ``session``, signed by everybody. Deterministic but for the peers' own randomness.
 
     ``peers`` are all of the session's, in any order, not yet started; ``board`` is theirs alone. Raises the
-    :class:`~mixer.faults.PeerFault` that ended the run, one that names a peer if there is one, and ``ValueError`` if
-    the peers are not those of the session.
+    :class:`~mixer.faults.PeerFault` that ended the run, one that names a peer if there is one,
+    :class:`~mixer.board.BrokenChain` if the board changes what it showed before, and ``ValueError`` if the peers are
+    not those of the session.
     """
     peers = sorted(peers, key=lambda peer: peer.index)
     if [peer.index for peer in peers] != list(range(session.size)):
         raise ValueError(f"the session has {session.size} peers; give each of them once")
-    read = len(board.read_from(0))
+    posts = board.read_from(0)
+    read, head = len(posts), check_chain(posts)
     for peer in peers:
         _post(board, peer.start(now_s))
     while True:
         while posts := board.read_from(read):
+            head = check_chain(posts, read, head)
             read += len(posts)
             for post in posts:
                 message = _decoded(post.data)

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from coincurve import PublicKey
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
 
-from assets.hashing import keccak
-from assets.keys import Address, Digest, SigningKey, address_of, recover_address
+from assets.keys import Address, Digest, address_of, recover_address
 from mixer.envelope import Envelope
 from mixer.protocol import PUBLIC_KEY_BYTES, Phase
-
-_PUBLIC_KEY_TAG = keccak(b"PETra mix public key v1")
 
 
 class ForeignSignature(Exception):
@@ -67,10 +64,3 @@ def check_address(owner: Address, digest: Digest, signature: bytes) -> None:
     """The same if only the signer's address is known: tries the two keys that ``r`` allows."""
     if owner not in (recover_address(digest, signature + bytes([v])) for v in (27, 28)):
         raise ForeignSignature
-
-
-def public_key_of(key: SigningKey) -> PublicKey:
-    """The public key of ``key``. A signing key shows its address only, but its signatures give it away."""
-    signature = key.sign(_PUBLIC_KEY_TAG)
-    compact = signature[:64] + bytes([signature[64] - 27])
-    return PublicKey.from_signature_and_message(compact, _PUBLIC_KEY_TAG, hasher=None)

@@ -8,7 +8,7 @@ from assets.intervals import IntervalGrid
 from assets.notes import Kind, Note
 from assets.port import Entry
 from assets.statement import billed_window, deposit_deadline_s, first_open_interval
-from assets.transactions import PriceChange, Regulate, Transact, Withdraw
+from assets.transactions import PriceChange, Regulate, Transact, Withdraw, price_in_force
 from assets.units import energy_wh
 from smartmeter.deposits import DepositAddresses
 
@@ -85,8 +85,7 @@ class Tally:
 
     def price_at(self, t: int) -> PriceChange | None:
         """The prices of interval ``t`` as read from the ledger; ``None`` if it has none."""
-        start_s = self._grid.start_s(t)
-        return next((p for p in reversed(self._prices) if p.time_s <= start_s), None)
+        return price_in_force(self._prices, self._grid.start_s(t))
 
     def _count(self, entry: Entry) -> None:
         match entry.signed.tx:
@@ -116,7 +115,7 @@ class Tally:
                 continue
             if note.kind == Kind.FA:
                 first = last = window
-                if not self._late_before(entry.time_s) > window:
+                if window >= self._late_before(entry.time_s):
                     self.fa_deposited_nano[window] += note.amount_nano
             else:
                 first, last = note.start, note.end

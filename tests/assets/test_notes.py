@@ -48,12 +48,6 @@ def test_a_note_has_either_a_power_or_an_amount():
         _ = fa(OWNER, 5).power_w
 
 
-def test_an_energy_note_is_active_from_its_first_to_its_last_interval():
-    note = epa(OWNER, 5, 1, 2)
-    assert [t for t in range(5) if note.active_at(t)] == [1, 2]
-    assert not fa(OWNER, 5).active_at(0)
-
-
 def test_notes_of_one_class_differ_only_in_their_owner():
     other = Address(b"\x09" * 20)
     assert epa(OWNER, 5, 1, 2).note_class == epa(other, 5, 1, 2).note_class

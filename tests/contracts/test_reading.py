@@ -97,21 +97,18 @@ def test_an_empty_array_at_a_place_before_the_call_is_read_as_the_contract_reads
     assert world.ledger.entries()[-1].signed == signed
 
 
-def test_reading_again_asks_only_for_new_blocks(world, monkeypatch):
+def test_reading_again_asks_only_for_new_blocks(chain, world, monkeypatch):
     busy(world)
     world.ledger.entries()
-    asked = []
-    ask = world.ledger._read_blocks
-    monkeypatch.setattr(
-        world.ledger, "_read_blocks", lambda first, last: (asked.append((first, last)), ask(first, last))
-    )
+    answer, asked = chain.eth.get_logs, []
+    monkeypatch.setattr(chain.eth, "get_logs", lambda question: (asked.append(question), answer(question))[1])
     world.ledger.entries()
     world.ledger.status(bytes(32))
     assert asked == []
     world.issue(world.epa(10))
     world.ledger.entries()
     assert len(asked) == 1
-    assert asked[0][0] == asked[0][1]
+    assert asked[0]["fromBlock"] == asked[0]["toBlock"]
 
 
 def test_a_long_chain_is_read_in_pieces(chain, world, monkeypatch):
@@ -119,6 +116,25 @@ def test_a_long_chain_is_read_in_pieces(chain, world, monkeypatch):
     monkeypatch.setattr("contracts.ledger.CHUNK_BLOCKS", 2)
     reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger._since_block)
     assert [e.signed for e in reader.entries()[1:]] == accepted
+
+
+def test_a_node_that_fails_while_it_is_read_leaves_nothing_counted_twice(chain, world, monkeypatch):
+    notes = [world.issue(world.epa())[0] for _ in range(3)]
+    monkeypatch.setattr("contracts.ledger.CHUNK_BLOCKS", 2)
+    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger._since_block)
+    answer, asked = chain.eth.get_logs, []
+
+    def fail_at_the_second_question(question):
+        asked.append(question)
+        if len(asked) == 2:
+            raise TimeoutError
+        return answer(question)
+
+    monkeypatch.setattr(chain.eth, "get_logs", fail_at_the_second_question)
+    with pytest.raises(TimeoutError):
+        reader.entries()
+    assert reader.entries() == world.ledger.entries()
+    assert reader.meter_nonce(world.METER) == len(notes)
 
 
 def test_what_a_reorganisation_removed_is_forgotten(chain, world):

@@ -34,15 +34,12 @@ def test_a_malformed_price_is_named(text: str) -> None:
 def test_a_flat_tariff_holds_in_every_interval() -> None:
     tariff = Tariff.parse("0.24/0.09")
     assert tariff == Tariff.flat(240_000, 90_000)
-    assert tariff.step_at(0) == tariff.step_at(10**6) == PriceStep(0, 240_000, 90_000)
+    assert tariff.steps == (PriceStep(0, 240_000, 90_000),)
 
 
 def test_a_stepped_tariff_changes_at_its_steps() -> None:
     tariff = Tariff.parse("2:0.20/0.09, 17:0.32/0.1")
-    assert tariff.step_at(16).consumption_nano_per_wh == 200_000
-    assert tariff.step_at(17) == PriceStep(17, 320_000, 100_000)
-    with pytest.raises(ValueError, match="starts at interval 2"):
-        tariff.step_at(1)
+    assert tariff.steps == (PriceStep(2, 200_000, 90_000), PriceStep(17, 320_000, 100_000))
     assert tariff.price_changes(IntervalGrid(1000, 900)) == (
         PriceChange(2800, 200_000, 90_000),
         PriceChange(16_300, 320_000, 100_000),

@@ -8,7 +8,7 @@ from assets.errors import EncodingError
 from assets.keys import Digest, ThrowAwayKeys
 from mixer.envelope import MAX_ENVELOPE_BYTES, MIN_ENVELOPE_BYTES, Envelope, decode, seal
 from mixer.protocol import MAX_PAYLOAD_BYTES, MAX_PEERS, MAX_RUN, Phase
-from mixer.signatures import ForeignSignature, check_address, check_key, public_key_of
+from mixer.signatures import ForeignSignature, check_address, check_key
 
 KEY = ThrowAwayKeys(0, "envelopes").fresh()
 HASHES = st.binary(min_size=32, max_size=32).map(Digest)
@@ -96,7 +96,7 @@ def test_a_field_that_does_not_fit_is_the_callers_mistake():
 
 def test_the_signature_covers_every_field():
     good = example()
-    check_key(public_key_of(KEY), good.digest, good.signature)
+    check_key(KEY.public_key, good.digest, good.signature)
     check_address(KEY.address, good.digest, good.signature)
     for changes in (
         {"session": Digest(b"\x09" * 32)},
@@ -112,7 +112,7 @@ def test_the_signature_covers_every_field():
         other = Envelope(**(fields | changes))
         assert other.digest != good.digest
         with pytest.raises(ForeignSignature):
-            check_key(public_key_of(KEY), other.digest, other.signature)
+            check_key(KEY.public_key, other.digest, other.signature)
         with pytest.raises(ForeignSignature):
             check_address(KEY.address, other.digest, other.signature)
 
@@ -123,7 +123,7 @@ def test_the_second_signature_that_ecdsa_allows_is_refused():
     high_s = good.signature[:32] + (order - int.from_bytes(good.signature[32:], "big")).to_bytes(32, "big")
     for signature in (high_s, bytes(64), b"\xff" * 64):
         with pytest.raises(ForeignSignature):
-            check_key(public_key_of(KEY), good.digest, signature)
+            check_key(KEY.public_key, good.digest, signature)
         with pytest.raises(ForeignSignature):
             check_address(KEY.address, good.digest, signature)
 

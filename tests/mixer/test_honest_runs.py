@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from assets.notes import issued
 from assets.port import NoteStatus
-from mixer.board import MemoryBoard, check_chain
+from mixer.board import EMPTY_HEAD, BrokenChain, MemoryBoard, check_chain
 from mixer.envelope import decode
 from mixer.phases import State
 from mixer.protocol import ADDRESS_BYTES, Phase, payload_bytes
@@ -54,6 +55,18 @@ def test_messages_have_exactly_the_lengths_and_the_order_of_the_protocol(communi
     assert [(e.phase, e.sender) for e in posts] == expected
     assert all(len(e.payload) == payload_bytes(e.phase, 5, e.sender) for e in posts)
     assert check_chain(board.read_from(0)) == board.head
+
+
+def test_a_board_that_changes_what_it_showed_is_noticed(community):
+    class ForgetfulBoard(MemoryBoard):
+        def read_from(self, position):
+            posts = super().read_from(position)
+            return [replace(p, head=EMPTY_HEAD) if p.position == 7 else p for p in posts]
+
+    c = community(4)
+    with pytest.raises(BrokenChain) as caught:
+        run_in_memory(c.session, c.peers(), ForgetfulBoard())
+    assert caught.value.args == (7,)
 
 
 def test_every_message_refers_to_all_that_its_sender_accepted_before(community):
