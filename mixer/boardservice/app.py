@@ -1,0 +1,130 @@
+"""The board's HTTP API.
+
+    GET  /v1/board                       the board's address and limits
+    PUT  /v1/sessions/{id}               describe a session (JSON); again is no harm
+    POST /v1/sessions/{id}/posts         add a frame (octets); answers with the signed head after it
+    GET  /v1/sessions/{id}/events?start  server-sent events: all frames from ``start`` on, for as long as one listens
+
+Everything about a session wants a ticket in the header ``Petra-Ticket``. A refusal is problem+json (RFC 9457) whose
+``type`` names a class of :mod:`mixer.boardservice.errors`.
+"""
+
+import base64
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+from assets.keys import Digest
+from mixer.boardservice.board import RunningBoard
+from mixer.boardservice.description import MAX_DESCRIPTION_BYTES
+from mixer.boardservice.errors import BadRequest, BoardRefusal, Busy, TooLarge
+from mixer.boardservice.log import SessionLog
+from mixer.boardservice.ticket import HEADER
+
+try:
+    import anyio
+    from fastapi import FastAPI, Request, Response
+    from fastapi.responses import JSONResponse, StreamingResponse
+except ImportError as error:
+    raise ImportError("the board service needs FastAPI; run: pip install 'petra[service]'") from error
+
+HEARTBEAT_S = 15
+"""A stream on which nothing happens carries a comment this often, so that its reader knows the board is there."""
+
+EVENT_BYTES = 256 * 1024
+"""Frames are put into one event up to about this size."""
+
+_ID = re.compile("[0-9a-f]{64}")
+
+
+def board_app(board: RunningBoard) -> FastAPI:
+    """The ASGI application of ``board``."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with board.running():
+            yield
+
+    app = FastAPI(title="PETra mix board", version="1", lifespan=lifespan, openapi_url="/v1/openapi.json")
+
+    @app.exception_handler(BoardRefusal)
+    async def refuse(_: Request, refusal: BoardRefusal) -> Response:
+        body = {"type": type(refusal).__name__, "title": refusal.title, "status": refusal.status}
+        body["detail"] = refusal.detail
+        headers = {"Retry-After": "1"} if isinstance(refusal, Busy) else None
+        return JSONResponse(body, refusal.status, headers, media_type="application/problem+json")
+
+    @app.get("/v1/board")
+    async def describe_board() -> dict[str, object]:
+        """The board's address, with which it signs heads, and its limits."""
+        return {"address": "0x" + board.key.address.hex(), "limits": asdict(board.limits)}
+
+    @app.put("/v1/sessions/{session}", status_code=204)
+    async def describe_session(session: str, request: Request) -> Response:
+        """Open a session, or learn that it is open."""
+        description = await _body(request, MAX_DESCRIPTION_BYTES)
+        await board.describe(_digest(session), description, request.headers.get(HEADER, ""))
+        return Response(status_code=204)
+
+    @app.post("/v1/sessions/{session}/posts", status_code=201)
+    async def post(session: str, request: Request) -> Response:
+        """Add a frame to the log."""
+        head = await board.post(
+            _digest(session), await _body(request, board.limits.frame_bytes), request.headers.get(HEADER, "")
+        )
+        return JSONResponse(
+            {"count": head.count, "head": head.head.hex(), "signature": head.signature.hex()}, status_code=201
+        )
+
+    @app.get("/v1/sessions/{session}/events")
+    async def events(session: str, request: Request, start: int = 0) -> Response:
+        """Follow the log."""
+        log, author = await board.log(_digest(session), request.headers.get(HEADER, ""))
+        if not 0 <= start <= log.count:
+            raise BadRequest(f"The log has {log.count} posts; start at one of them or after the last.")
+        board.require_room(log, author)
+        return StreamingResponse(
+            _stream(board, log, author, start), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    return app
+
+
+async def _stream(board: RunningBoard, log: SessionLog, author: int, start: int) -> AsyncIterator[bytes]:
+    """Events, each with the frames that are new, their count and the signed head after them, until the session ends."""
+    with board.reading(log, author):
+        yield b": log of a mix session\n\n"
+        while not board.expired(log):
+            if start < log.count:
+                frames, size = [], 0
+                for data in log.frames(start):
+                    frames.append(base64.b64encode(data))
+                    size += len(data)
+                    if size > EVENT_BYTES:
+                        break
+                start += len(frames)
+                head = log.head(start)
+                seal = base64.b64encode(head.head + head.signature)
+                yield b"id: %d\ndata: %s\ndata: %s\n\n" % (start, seal, b"\ndata: ".join(frames))
+            else:
+                with anyio.move_on_after(HEARTBEAT_S) as silence:
+                    await log.wait_beyond(start)
+                if silence.cancelled_caught:
+                    yield b": still here\n\n"
+
+
+def _digest(text: str) -> Digest:
+    if not _ID.fullmatch(text):
+        raise BadRequest("A session's id has 64 lower-case hexadecimal digits.")
+    return Digest(bytes.fromhex(text))
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The request's body, read no further than ``limit``."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(f"It takes at most {limit} bytes.")
+    return bytes(body)
