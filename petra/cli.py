@@ -20,13 +20,28 @@ from rich.table import Table as RichTable
 from assets.errors import Refusal
 from assets.units import format_amount
 from petra import tables
+from petra.commands import board, onion
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
 from petra.homes.profile import Profiles
 from petra.tables import Table
+from petra.transports import TransportFailed
 
 BANNER = "THROW-AWAY KEYS, NO NETWORK ANONYMITY: keys come from the seed, and all messages travel in memory."
 """First line of every simulation."""
+
+HTTP_BANNER = (
+    "THROW-AWAY KEYS, NOT ANONYMOUS: keys come from the seed; mix messages go to a board over plain HTTP on this "
+    "machine, which sees every wallet's network address. All other messages travel in memory."
+)
+"""The same when the mix goes over HTTP."""
+
+TOR_BANNER = (
+    "THROW-AWAY KEYS: keys come from the seed. Mix messages go to a board over Tor, each wallet and session on circuits "
+    "of its own; all relays are on this machine, so nothing is hidden from its owner. "
+    "Offers, trades and bills travel in memory."
+)
+"""The same when the mix goes over Tor."""
 
 DEFAULT_TARIFF = "0.24/0.09"
 """What the DSO sells and buys at, USD/kWh."""
@@ -43,6 +58,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Private, safe and settled energy trading between the homes of a microgrid.",
 )
+
+
+app.add_typer(board.app, name="board")
+app.add_typer(onion.app, name="onion")
 
 
 @app.callback()
@@ -64,6 +83,10 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of homes, strategies and throw-away keys.")] = 1,
     ledger: Annotated[str, typer.Option(help="spec, evm (in process), or the URL of a JSON-RPC node.")] = "evm",
     tariff: Annotated[str, typer.Option(help="What the DSO sells/buys at, USD per kWh.")] = DEFAULT_TARIFF,
+    transport: Annotated[str, typer.Option(help="What carries the mix: memory, http (NOT ANONYMOUS) or tor.")] = "memory",
+    onion_dir: Annotated[
+        Path | None, typer.Option(help="For tor: the folder of a running private network; one is started if not given.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files of the run.")] = Path("out/run"),
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
 ) -> None:
@@ -75,21 +98,23 @@ def simulate(
     from petra.summary import who_learnt_what
 
     console = Console(stderr=as_json)
-    console.print(BANNER, style="bold yellow", soft_wrap=True)
+    banner = {"memory": BANNER, "http": HTTP_BANNER, "tor": TOR_BANNER}.get(transport, BANNER)
+    console.print(banner, style="bold yellow", soft_wrap=True)
     with _one_sentence_errors():
         from dso.tariff import Tariff
+        from petra.transports import open_transport
 
         if out.exists() and not out.is_dir():
             raise ValueError(f"--out {out} is a file; give a folder")
         scenario = default_scenario(
             _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
         )
-        with _progress(console) as progress:
+        with open_transport(transport, onion_dir, reach=ledger, say=console.print) as way, _progress(console) as progress:
             task = progress.add_task("intervals", total=scenario.intervals)
-            run = run_simulation(scenario, lambda done: progress.update(task, completed=done))
+            run = run_simulation(scenario, lambda done: progress.update(task, completed=done), way)
         learnt = who_learnt_what(run)
         summary = write_run(run, learnt, out)
-        write_report(run, learnt, BANNER, out / "report.html")
+        write_report(run, learnt, banner, out / "report.html")
     if as_json:
         print(json.dumps(summary, indent=2))
         return
@@ -100,6 +125,8 @@ def simulate(
         tables.knowledge_table(learnt),
     ):
         _print(console, table)
+    for line in way.account():
+        console.print(line, soft_wrap=True)
     console.print(f"Plots and tables: {out / 'report.html'}", soft_wrap=True)
     console.print(
         f"Next: {_program()} audit {out}    recomputes every signature, limit and bill from the files", soft_wrap=True
@@ -153,7 +180,7 @@ def _one_sentence_errors() -> Iterator[None]:
     """What the user or the machine got wrong ends in one sentence and exit code 2, not in a traceback."""
     try:
         yield
-    except (ValueError, Refusal, OSError, ImportError) as error:
+    except (ValueError, Refusal, OSError, ImportError, TransportFailed) as error:
         typer.echo(f"petra: {error}", err=True)
         raise typer.Exit(2) from error
 

@@ -8,14 +8,13 @@ from assets.transactions import PriceChange, Signed, Transact, Withdraw
 from assets.units import energy_wh
 from bidstore.book import TradeProposal
 from bidstore.offer import Offer, Side
-from mixer.board import MemoryBoard
 from mixer.peer import Peer
-from mixer.run import run_in_memory
 from petra.boards import MixLog
 from petra.inbox import BID_STORE
 from petra.membership import mix_sessions
 from petra.microgrid import Home, Microgrid
 from petra.strategy import Situation
+from petra.transports import Seat, Table
 from petra.wallet import Purpose
 from smartmeter.billing import BillingRecord
 
@@ -42,18 +41,18 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
         for kind in Kind
         for note in home.wallet.notes(Purpose.WITHDRAWN, t, kind)
     }
-    signed = []
+    tables = []
     for session in sessions:
-        board = MemoryBoard()
-        peers = []
+        seats = []
         for issued_note in session.inputs:
             owner = issued_note.note.owner
             wallet = wallets[owner]
-            peers.append(Peer(session, wallet.key(owner), wallet.fresh_address(Purpose.MIXED, t)))
-        mix = run_in_memory(session, peers, board)
-        signed.append(mix)
-        grid.mix_logs.append(MixLog(board, mix))
-    return signed
+            key = wallet.key(owner)
+            seats.append(Seat(Peer(session, key, wallet.fresh_address(Purpose.MIXED, t)), key))
+        tables.append(Table(session, tuple(seats)))
+    played = grid.transport.mix(tables)
+    grid.mix_logs += [MixLog(table.board, table.signed) for table in played]
+    return [table.signed for table in played]
 
 
 def post_offers(grid: Microgrid, t: int, prices: PriceChange) -> OffersByNote:

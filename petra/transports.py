@@ -1,0 +1,326 @@
+"""What carries the messages of the mix: memory, HTTP on loopback (NOT ANONYMOUS), or Tor. Never one for another.
+
+    with open_transport("tor") as transport:
+        played = transport.mix([Table(session, seats)])
+
+Every seat is a member of its own: its own HTTP client, its own connections, over Tor its own circuits.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from assets.keys import SigningKey
+from assets.transactions import Signed, Transact
+from mixer.board import MemoryBoard
+from mixer.run import Participant, run_in_memory
+from mixer.session import MixSession
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from mixer.boardservice.client import BoardAddress, Traffic
+    from petra.onion.connections import ConnectionLog, Endpoint
+    from petra.onion.proxy import TorProxy
+
+NAMES = ("memory", "http", "tor")
+
+TIMEOUT_S = 30
+"""A request that takes longer has failed; over Tor it is tried again."""
+
+
+class TransportFailed(Exception):
+    """The mix's transport does not work. Nothing was sent by another way; all notes stay where they were."""
+
+    def __str__(self) -> str:
+        return " ".join(str(part) for part in self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One member's place: the peer that plays, and the key of its input, which the board asks for."""
+
+    participant: Participant
+    key: SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A session to be mixed, and all its members."""
+
+    session: MixSession
+    seats: tuple[Seat, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A finished mix."""
+
+    signed: Signed[Transact]
+    board: MemoryBoard
+    """Every message that the board got, in order."""
+    seconds: float
+    traffic: "tuple[Traffic, ...]" = ()
+    """By seat; empty in memory."""
+
+
+class Transport(Protocol):
+    """A way for mix messages."""
+
+    @property
+    def name(self) -> str:
+        """``memory``, ``http`` or ``tor``."""
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether the board is kept from learning who posts."""
+
+    def mix(self, tables: Sequence[Table]) -> list[Played]:
+        """Play all ``tables`` at the same time, each to its end.
+
+        Raises the peer's fault that ended one, or :class:`TransportFailed`; then no mix of the batch is used.
+        """
+
+    def round_s(self, peers: int, rounds: int = 5) -> float:
+        """Median seconds in which ``peers`` members each post 1 KiB and read what all posted."""
+
+    def account(self) -> list[str]:
+        """What a user should know of what was sent, in sentences."""
+
+
+@dataclass(slots=True)
+class MemoryTransport:
+    """All peers and the board in one process."""
+
+    name: str = "memory"
+    anonymous: bool = False
+
+    def mix(self, tables: Sequence[Table]) -> list[Played]:
+        """Play one table after the other; time is simulated."""
+        played = []
+        for table in tables:
+            board = MemoryBoard()
+            started = time.perf_counter()
+            signed = run_in_memory(table.session, [seat.participant for seat in table.seats], board)
+            played.append(Played(signed, board, time.perf_counter() - started))
+        return played
+
+    def round_s(self, peers: int, rounds: int = 5) -> float:
+        """The time of the appends and reads alone."""
+        started = time.perf_counter()
+        for _ in range(rounds):
+            board = MemoryBoard()
+            for _ in range(peers):
+                board.append(bytes(1024))
+            for _ in range(peers):
+                board.read_from(0)
+        return (time.perf_counter() - started) / rounds
+
+    def account(self) -> list[str]:
+        """Nothing was sent."""
+        return []
+
+
+@dataclass
+class BoardTransport:
+    """Every peer talks to a board in another process, over HTTP; with ``proxy``, through Tor."""
+
+    board: "BoardAddress"
+    runner: asyncio.Runner
+    proxy: "TorProxy | None" = None
+    connections: "ConnectionLog | None" = None
+    sessions: int = field(default=0, init=False)
+
+    @property
+    def name(self) -> str:
+        """``http`` or ``tor``."""
+        return "tor" if self.proxy else "http"
+
+    @property
+    def anonymous(self) -> bool:
+        """Only over Tor."""
+        return self.proxy is not None
+
+    def http_client(self, session: bytes, role: str) -> "httpx2.AsyncClient":
+        """A client for ``role`` in ``session``. Over Tor, another role or session never shares a circuit with it."""
+        if self.proxy is not None:
+            return self.proxy.client(self.proxy.identity(session, role), TIMEOUT_S)
+        from petra.onion.proxy import direct_client
+
+        return direct_client(TIMEOUT_S)
+
+    def mix(self, tables: Sequence[Table]) -> list[Played]:
+        """Play all tables at once."""
+        from mixer.boardservice.errors import BoardLost, BoardMisbehaved, BoardRefusal
+
+        if self.proxy is not None:
+            self.proxy.verify()
+        try:
+            return self.runner.run(self._mix(tables))
+        except* (BoardLost, BoardMisbehaved, BoardRefusal, OSError) as errors:
+            first: BaseException = errors
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            raise TransportFailed(f"the mix over {self.name} stopped:", str(first)) from first
+
+    async def _mix(self, tables: Sequence[Table]) -> list[Played]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._play_table(table)) for table in tables]
+        return [task.result() for task in tasks]
+
+    async def _play_table(self, table: Table) -> Played:
+        started = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._play_seat(table.session, i, seat)) for i, seat in enumerate(table.seats)]
+        seconds = time.perf_counter() - started
+        self.sessions += 1
+        if self.proxy is not None:
+            self.proxy.forget(table.session.id)  # nothing that follows shares a circuit with the mix
+        ended = [task.result() for task in tasks]
+        board = MemoryBoard()
+        for message in max((messages for messages, _ in ended), key=len):
+            board.append(message)
+        return Played(outcome([seat.participant for seat in table.seats]), board, seconds, tuple(t for _, t in ended))
+
+    async def _play_seat(self, session: MixSession, index: int, seat: Seat) -> "tuple[list[bytes], Traffic]":
+        from mixer.boardservice.client import BoardClient
+        from mixer.boardservice.frame import decode_frame
+        from mixer.boardservice.play import play
+
+        http = self.http_client(session.id, f"mix {index}")
+        async with BoardClient(http, self.board, session, seat.key) as board:
+            await play(seat.participant, board)
+            return [decode_frame(session.id, data).message for data in board.frames], board.traffic
+
+    def round_s(self, peers: int, rounds: int = 5) -> float:
+        """Measured on the board and the way of this transport."""
+        from petra.rounds import round_times_s
+
+        times_s = self.runner.run(round_times_s(self.http_client, self.board, peers, rounds))
+        return sorted(times_s)[len(times_s) // 2]
+
+    def account(self) -> list[str]:
+        """How anonymous it was, and where this process connected to."""
+        if self.proxy is None:
+            return ["NOT ANONYMOUS: the mix went over plain HTTP; the board saw every wallet's network address."]
+        lines = [f"The mix went over Tor to {self.board.url}; offers, trades and bills stayed in memory."]
+        if self.connections is not None:
+            to = ", ".join(f"{target} {count}×" for target, count in sorted(self.connections.opened.items()))
+            lines.append(f"Connections of this process, which holds all wallets: {to or 'none'}; no other was possible.")
+        return lines
+
+
+def outcome(participants: Sequence[Participant]) -> Signed[Transact]:
+    """The mix transaction; raises the :class:`~mixer.faults.PeerFault` that ended the run, one that names a peer."""
+    for participant in participants:
+        if participant.signed is not None:
+            return participant.signed
+    faults = [fault for participant in participants for fault in participant.faults]
+    raise next((fault for fault in faults if fault.participant is not None), faults[0])
+
+
+@contextmanager
+def open_transport(
+    name: str, onion_dir: Path | None = None, *, reach: str = "", say: Callable[[str], None] = lambda line: None
+) -> Iterator[Transport]:
+    """The transport called ``name``, with a board of its own for as long as the block lasts.
+
+    ``onion_dir`` is the folder of a private Tor network that runs; without it ``tor`` starts one and ends it. Over
+    Tor this process can meanwhile open connections to the SOCKS port only, and to ``reach``, the URL of the ledger's
+    node if there is one. Raises ``ValueError`` for an unknown name, :class:`TransportFailed` if parts are missing or
+    do not start, or if the SOCKS port is not Tor's.
+    """
+    if name not in NAMES:
+        raise ValueError(f"--transport is {', '.join(NAMES[:-1])} or {NAMES[-1]}; not {name!r}")
+    if name == "memory":
+        yield MemoryTransport()
+        return
+    with ExitStack() as stack:
+        if name == "http":
+            board = stack.enter_context(_board_process())
+            yield BoardTransport(board, stack.enter_context(asyncio.Runner()))
+            return
+        from petra.onion.connections import watched_connections
+        from petra.onion.errors import NotTor, OnionError
+        from petra.onion.network import load
+        from petra.onion.proxy import TorProxy
+
+        if onion_dir is None:
+            onion_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="petra-onion-")))
+            say("starting a private Tor network on this machine")
+            stack.enter_context(_network_process(onion_dir))
+        try:
+            network = load(onion_dir)
+            proxy = TorProxy(network.socks_port)
+            proxy.verify()
+        except (NotTor, OnionError) as error:
+            raise TransportFailed(str(error)) from error
+        say("publishing the board as an onion service")
+        board = stack.enter_context(_board_process("--onion-dir", str(onion_dir)))
+        allowed = {(proxy.host, proxy.port), *_endpoint(reach)}
+        log = stack.enter_context(watched_connections(allowed))
+        yield BoardTransport(board, stack.enter_context(asyncio.Runner()), proxy, log)
+
+
+def _endpoint(url: str) -> "Iterator[Endpoint]":
+    parts = urlsplit(url)
+    if parts.hostname:
+        yield parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+@contextmanager
+def _board_process(*arguments: str) -> "Iterator[BoardAddress]":
+    """A board in a process of its own, which ends with this one."""
+    from mixer.boardservice.client import parse_board
+
+    with _petra("board", "serve", "--with-parent", *arguments) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise TransportFailed("the board did not start:", _complaint(process))
+        yield parse_board(json.loads(line)["board"])
+
+
+@contextmanager
+def _network_process(folder: Path) -> Iterator[None]:
+    """A private network, started and ended by processes of their own: this one opens no control connection."""
+    with _petra("onion", "up", "--dir", str(folder), "--owner", str(os.getpid())) as process:
+        _, errors = process.communicate()
+        if process.returncode:
+            raise TransportFailed("the private Tor network did not start:", errors.strip().splitlines()[-1])
+    try:
+        yield
+    finally:
+        with _petra("onion", "down", "--dir", str(folder)) as process:
+            process.communicate()
+
+
+@contextmanager
+def _petra(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", "petra", *arguments]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603
+        try:
+            yield process
+        finally:
+            if process.stdin is not None and not process.stdin.closed:
+                process.stdin.close()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _complaint(process: "subprocess.Popen[str]") -> str:
+    lines = process.stderr.read().strip().splitlines() if process.stderr is not None else []
+    return lines[-1] if lines else "it left no message"
