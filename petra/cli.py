@@ -37,8 +37,8 @@ HTTP_BANNER = (
 """The same when the mix goes over HTTP."""
 
 TOR_BANNER = (
-    "THROW-AWAY KEYS: keys come from the seed. Mix messages go to a board over Tor, each wallet and session on circuits "
-    "of its own; all relays are on this machine, so nothing is hidden from its owner. "
+    "THROW-AWAY KEYS: keys come from the seed. Mix messages go to a board over Tor, each wallet and session on "
+    "circuits of its own; all relays are on this machine, so nothing is hidden from its owner. "
     "Offers, trades and bills travel in memory."
 )
 """The same when the mix goes over Tor."""
@@ -83,7 +83,9 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of homes, strategies and throw-away keys.")] = 1,
     ledger: Annotated[str, typer.Option(help="spec, evm (in process), or the URL of a JSON-RPC node.")] = "evm",
     tariff: Annotated[str, typer.Option(help="What the DSO sells/buys at, USD per kWh.")] = DEFAULT_TARIFF,
-    transport: Annotated[str, typer.Option(help="What carries the mix: memory, http (NOT ANONYMOUS) or tor.")] = "memory",
+    transport: Annotated[
+        str, typer.Option(help="What carries the mix: memory, http (NOT ANONYMOUS) or tor.")
+    ] = "memory",
     onion_dir: Annotated[
         Path | None, typer.Option(help="For tor: the folder of a running private network; one is started if not given.")
     ] = None,
@@ -109,7 +111,10 @@ def simulate(
         scenario = default_scenario(
             _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
         )
-        with open_transport(transport, onion_dir, reach=ledger, say=console.print) as way, _progress(console) as progress:
+        with (
+            open_transport(transport, onion_dir, reach=ledger, say=console.print) as way,
+            _progress(console) as progress,
+        ):
             task = progress.add_task("intervals", total=scenario.intervals)
             run = run_simulation(scenario, lambda done: progress.update(task, completed=done), way)
         learnt = who_learnt_what(run)

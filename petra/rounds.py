@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from assets.hashing import keccak
@@ -55,4 +56,4 @@ async def round_times_s(
     async with asyncio.TaskGroup() as group:
         for index, owner in enumerate(session.owners):
             group.create_task(member(index, owner))
-    return [b - a for a, b in zip(ended, ended[1:], strict=False)]
+    return [b - a for a, b in pairwise(ended)]

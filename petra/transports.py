@@ -216,7 +216,9 @@ class BoardTransport:
         lines = [f"The mix went over Tor to {self.board.url}; offers, trades and bills stayed in memory."]
         if self.connections is not None:
             to = ", ".join(f"{target} {count}×" for target, count in sorted(self.connections.opened.items()))
-            lines.append(f"Connections of this process, which holds all wallets: {to or 'none'}; no other was possible.")
+            lines.append(
+                f"Connections of this process, which holds all wallets: {to or 'none'}; no other was possible."
+            )
         return lines
 
 

@@ -7,7 +7,7 @@ from mixer.boardservice.frame import MAX_FRAME_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Caps and quotas. An author is an owner of one input note: it proves to be one by its key, never by its address."""
+    """Caps and quotas. An author is the owner of an input note, as its key proves; network addresses do not count."""
 
     frame_bytes: int = MAX_FRAME_BYTES
     """Longest post."""

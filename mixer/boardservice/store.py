@@ -12,7 +12,19 @@ from pathlib import Path
 from assets.keys import Digest
 
 try:
-    from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table, delete, event, func, insert, select
+    from sqlalchemy import (
+        BigInteger,
+        Column,
+        Integer,
+        LargeBinary,
+        MetaData,
+        Table,
+        delete,
+        event,
+        func,
+        insert,
+        select,
+    )
     from sqlalchemy.exc import IntegrityError, OperationalError
     from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 except ImportError as error:

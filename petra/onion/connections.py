@@ -6,11 +6,12 @@ in ``tests/e2e`` asks the kernel too.
 """
 
 import sys
-import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from ipaddress import ip_address
 
 Endpoint = tuple[str, int]
 
@@ -49,18 +50,18 @@ class ConnectionLog:
 
 
 _logs: list[ConnectionLog] = []
-_installing = threading.Lock()
-_installed = False
+
+
+@cache
+def _install() -> None:
+    """An audit hook cannot be taken back, so there is one, which looks at the logs of the moment."""
+    sys.addaudithook(_hook)
 
 
 @contextmanager
 def watched_connections(allowed: Collection[Endpoint] | None = None) -> Iterator[ConnectionLog]:
     """Log all connections of this process meanwhile; with ``allowed``, stop all others before they are opened."""
-    global _installed  # an audit hook cannot be taken back, so there is one, which looks at the logs of the moment
-    with _installing:
-        if not _installed:
-            sys.addaudithook(_hook)
-            _installed = True
+    _install()
     log = ConnectionLog(None if allowed is None else frozenset(allowed))
     _logs.append(log)
     try:
@@ -83,5 +84,15 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
                 log.note(event, str(address), log.allowed is None)
     elif event in _NAMED:
         host = str(args[0])
+        if _is_number(host):  # nothing is looked up
+            return
         for log in _logs:
             log.note(event, host, log.allowed is None or host in {name for name, _ in log.allowed})
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

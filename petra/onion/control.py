@@ -113,7 +113,7 @@ class StemControl:
         """Leave the control port."""
         self._stem.close()
 
-    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - stem has no types
         try:
             return getattr(self._stem, name)(*args, **kwargs)
         except self._failures as error:

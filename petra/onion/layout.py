@@ -19,7 +19,7 @@ class Role(Enum):
     """What a node of the network does."""
 
     AUTHORITY = "authority"
-    """Directory authority: knows the relays, and carries traffic as they do. On the DSO's and the council's machines."""
+    """Directory authority: says which relays there are, and is one. On machines of the DSO and of others."""
     RELAY = "relay"
     """Carries traffic. On meters' machines."""
     WALLET = "wallet"

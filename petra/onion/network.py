@@ -102,10 +102,11 @@ def up(folder: Path, owner_pid: int | None = None, progress: Callable[[str], Non
             node.torrc.write_text(torrc(node, authorities, owner_pid, start_s))
             processes[node.name] = _start(program, folder, node)
 
-    def check() -> None:
+    def all_run() -> bool:
         for name, process in processes.items():
             if process.poll() is not None:
                 raise OnionError(f"{name} ended at once: {_last_line(folder / name)}")
+        return True
 
     try:
         routing = [node for node in layout.nodes if node.routes]
@@ -113,14 +114,14 @@ def up(folder: Path, owner_pid: int | None = None, progress: Callable[[str], Non
         progress("waiting for the authorities' consensus on all relays")
         authority_nodes = layout.of(Role.AUTHORITY)
         _wait(
-            lambda: check() is None and all(_relays_known(n) >= len(routing) for n in authority_nodes),
+            lambda: all_run() and all(_relays_known(n) >= len(routing) for n in authority_nodes),
             START_S,
             "the authorities find no consensus",
         )
         clients = [node for node in layout.nodes if not node.routes]
         start(clients)
         progress("waiting for the clients")
-        _wait(lambda: check() is None and all(map(_bootstrapped, clients)), START_S, "the clients do not start")
+        _wait(lambda: all_run() and all(map(_bootstrapped, clients)), START_S, "the clients do not start")
     except BaseException:
         for process in processes.values():
             process.kill()
@@ -138,10 +139,18 @@ def load(folder: Path) -> Network:
     try:
         state = json.loads((folder / STATE).read_text())
     except (OSError, ValueError) as error:
-        raise OnionError(f"no network was started in {folder}; start one with: petra onion up --dir {folder}") from error
+        raise OnionError(
+            f"no network was started in {folder}; start one with: petra onion up --dir {folder}"
+        ) from error
     nodes = {
         n["name"]: Node(
-            n["name"], Role(n["role"]), folder / n["name"], n["control_port"], n["or_port"], n["dir_port"], n["socks_port"]
+            n["name"],
+            Role(n["role"]),
+            folder / n["name"],
+            n["control_port"],
+            n["or_port"],
+            n["dir_port"],
+            n["socks_port"],
         )
         for n in state["nodes"]
     }
@@ -175,23 +184,25 @@ def _make_keys(program: str, folder: Path, node: Node) -> Authority:
     keys = node.folder / "keys"
     keys.mkdir(mode=0o700)
     certificate = keys / "authority_certificate"
-    _run(
-        ["tor-gencert", "--create-identity-key", "--passphrase-fd", "0", "-m", "1"]
-        + ["-a", f"127.0.0.1:{node.dir_port}", "-i", keys / "authority_identity_key"]
-        + ["-s", keys / "authority_signing_key", "-c", certificate],
-        secrets.token_hex(16) + "\n",
-    )
+    command = ["tor-gencert", "--create-identity-key", "--passphrase-fd", "0", "-m", "1"]
+    command += ["-a", f"127.0.0.1:{node.dir_port}", "-i", str(keys / "authority_identity_key")]
+    command += ["-s", str(keys / "authority_signing_key"), "-c", str(certificate)]
+    _run(command, secrets.token_hex(16) + "\n")
     identity = re.search(r"^fingerprint ([0-9A-F]{40})$", certificate.read_text(), re.MULTILINE)
     if identity is None:
         raise OnionError("tor-gencert made a certificate without a fingerprint")
     dummy = Authority(node, identity[1], "F" * 40)
     node.torrc.write_text(torrc(node, (dummy,), None))
-    _run([program, "--defaults-torrc", folder / "defaults", "-f", node.torrc, "--list-fingerprint", "--hush"])
+    _run([*_command(program, folder, node), "--list-fingerprint", "--hush"])
     fingerprint = (node.folder / "fingerprint").read_text().split()[1]
     return Authority(node, identity[1], fingerprint)
 
 
-def _run(command: Sequence[str | Path], stdin: str = "") -> None:
+def _command(program: str, folder: Path, node: Node) -> list[str]:
+    return [program, "--defaults-torrc", str(folder / "defaults"), "-f", str(node.torrc)]
+
+
+def _run(command: Sequence[str], stdin: str = "") -> None:
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines() or ["no message"]
@@ -199,7 +210,7 @@ def _run(command: Sequence[str | Path], stdin: str = "") -> None:
 
 
 def _start(program: str, folder: Path, node: Node) -> "subprocess.Popen[bytes]":
-    command = [program, "--defaults-torrc", folder / "defaults", "-f", node.torrc]
+    command = _command(program, folder, node)
     with (node.folder / "stdout.log").open("wb") as output:
         return subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True

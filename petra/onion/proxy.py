@@ -46,7 +46,7 @@ class TorProxy:
     _identities: dict[tuple[bytes, str], Identity] = field(default_factory=dict, repr=False)
 
     def verify(self) -> None:
-        """Raise :class:`NotTor` unless Tor answers here: nobody else resolves by SOCKS, nor refuses HTTP in its name."""
+        """Raise :class:`NotTor` unless Tor answers here: it resolves by SOCKS and refuses HTTP in its own name."""
         at = f"{self.host}:{self.port}"
         try:
             resolved = self._exchange(_SOCKS5_NO_AUTH, _RESOLVE)
