@@ -1,0 +1,416 @@
+"""Boards that are served for real on loopback."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from assets.errors import EncodingError
+from assets.keys import SigningKey
+from mixer.boardservice.board import RunningBoard
+from mixer.boardservice.client import parse_board
+from mixer.boardservice.description import decode_session, encode_session
+from mixer.boardservice.errors import (
+    BadRequest,
+    BoardForked,
+    BoardLost,
+    BoardMisbehaved,
+    NotAMember,
+    NotAdmitted,
+    OtherHistory,
+    QuotaExceeded,
+    SessionExpired,
+    TooLarge,
+    UnknownSession,
+)
+from mixer.boardservice.frame import sign_frame
+from mixer.boardservice.heads import SignedHead, sign_head
+from mixer.boardservice.limits import Limits
+from mixer.boardservice.play import play
+from mixer.boardservice.store import Store, engine_of
+from mixer.boardservice.ticket import sign_ticket
+
+
+async def mix(boards, community, *addresses):
+    """All peers play, spread over the boards; returns the clients' frames."""
+    peers = community.peers()
+
+    async def member(peer):
+        async with boards.client(addresses[peer.index % len(addresses)], community, peer.index) as client:
+            await play(peer, client)
+            return client.frames
+
+    async with asyncio.timeout(60):
+        logs = await asyncio.gather(*(member(peer) for peer in peers))
+    return peers, logs
+
+
+def test_peers_that_talk_over_http_only_end_with_one_signed_mix(boards, fresh_community):
+    community = fresh_community(5)
+
+    async def run():
+        async with boards.serve() as address:
+            return await mix(boards, community, address)
+
+    peers, logs = asyncio.run(run())
+    assert len({peer.signed for peer in peers}) == 1
+    assert peers[0].signed is not None
+    longest = max(logs, key=len)
+    assert all(log == longest[: len(log)] for log in logs)
+    assert community.ledger.submit([peers[0].signed])[0].refusal is None
+
+
+def test_replicas_on_one_postgresql_server_keep_one_log(boards, fresh_community, postgres_url):
+    boards.database = postgres_url
+    community = fresh_community(6, seed=11)
+
+    async def run():
+        async with AsyncExitStack() as stack:
+            first, second = [await stack.enter_async_context(boards.serve()) for _ in range(2)]
+            peers, logs = await mix(boards, community, first, second)
+            store = Store(engine_of(postgres_url))
+            stored = list(await store.frames(community.session.id, 0))
+            await store.close()
+            return peers, logs, stored
+
+    peers, logs, stored = asyncio.run(run())
+    assert len({peer.signed for peer in peers}) == 1
+    assert peers[0].signed is not None
+    assert all(log == stored[: len(log)] for log in logs)
+    assert len(stored) == 4 * community.size
+
+
+def test_a_board_that_was_restarted_goes_on_with_its_log(boards, community, read):
+    c = community(3)
+
+    async def run():
+        async with boards.serve() as address, boards.client(address, c, 0) as client:
+            await client.open()
+            await client.post(b"before")
+        async with boards.serve() as address, boards.client(address, c, 1) as client:
+            await client.open()
+            await read(client, 1)
+            await client.post(b"after")
+            return await read(client, 1)
+
+    assert asyncio.run(run()) == [b"after"]
+
+
+def test_posts_of_many_at_once_all_get_a_place_of_their_own(boards, community, read):
+    c = community(5)
+
+    async def run():
+        async with boards.serve() as address, AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(boards.client(address, c, i)) for i in range(5)]
+            await clients[0].open()
+            heads = await asyncio.gather(*(cl.post(f"{i} {n}".encode()) for n in range(4) for i, cl in enumerate(clients)))
+            return heads, [await read(client, 20) for client in clients]
+
+    heads, logs = asyncio.run(run())
+    assert sorted(head.count for head in heads) == list(range(1, 21))
+    assert all(log == logs[0] for log in logs)
+    assert len(set(logs[0])) == 20
+
+
+def refused(boards, community, refusal, act, **options):
+    """``act(client, address)`` at a fresh board ends with ``refusal``, and the log stays empty."""
+
+    async def run():
+        async with boards.serve(**options) as address, boards.client(address, community, 0) as client:
+            with pytest.raises(refusal) as caught:
+                await act(client, address)
+            return caught.value
+
+    return asyncio.run(run())
+
+
+def test_a_session_must_be_described_before_anything_is_posted(boards, community):
+    refused(boards, community(3), UnknownSession, lambda client, _: client.post(b"x"))
+
+
+def test_a_stranger_gets_no_ticket(boards, community):
+    c = community(3)
+
+    async def act(client, address):
+        client._headers["Petra-Ticket"] = sign_ticket(0, c.session.id, address.key, SigningKey.generate()).text
+        await client.open()
+
+    refused(boards, c, NotAMember, act)
+
+
+@pytest.mark.parametrize("ticket", ["", "no ticket", "AAAA", "é"[:0] + "A" * 4000])
+def test_what_is_no_ticket_is_refused(boards, community, ticket):
+    async def act(client, _):
+        client._headers["Petra-Ticket"] = ticket
+        await client.open()
+
+    refused(boards, community(3), NotAMember, act)
+
+
+def test_a_ticket_for_another_board_is_worth_nothing(boards, community):
+    c = community(3)
+
+    async def act(client, _):
+        other = SigningKey.generate().address
+        client._headers["Petra-Ticket"] = sign_ticket(0, c.session.id, other, c.keys[0]).text
+        await client.open()
+
+    refused(boards, c, NotAMember, act)
+
+
+def test_a_member_cannot_post_in_anothers_name(boards, community):
+    c = community(3)
+
+    async def act(client, _):
+        await client.open()
+        client._author = 1
+        await client.post(b"x")
+
+    refused(boards, c, NotAMember, act)
+
+
+def test_a_member_cannot_sign_for_another(boards, community):
+    c = community(3)
+
+    async def act(client, _):
+        await client.open()
+        client._key = c.keys[1]
+        await client.post(b"x")
+
+    refused(boards, c, NotAMember, act)
+
+
+def test_a_post_that_names_a_head_that_never_was_is_refused(boards, community):
+    c = community(3)
+
+    async def act(client, _):
+        await client.open()
+        client._head = SignedHead(c.session.id, 0, type(c.session.id)(b"\x01" * 32))
+        await client.post(b"x")
+
+    refused(boards, c, OtherHistory, act)
+
+
+def test_the_description_must_be_that_of_the_session(boards, community, fresh_community):
+    other = fresh_community(3, seed=4)
+
+    async def act(client, _):
+        client._session = other.session
+        await client.open()
+
+    refused(boards, community(3), BadRequest, act)
+
+
+def test_an_author_cannot_post_more_often_than_its_quota(boards, community):
+    async def act(client, _):
+        await client.open()
+        for n in range(3):
+            await client.post(bytes([n]))
+
+    refused(boards, community(3), QuotaExceeded, act, limits=Limits(posts_per_author=2))
+
+
+def test_an_author_cannot_post_more_than_its_bytes(boards, community):
+    async def act(client, _):
+        await client.open()
+        for n in range(3):
+            await client.post(bytes([n]) * 1000)
+
+    refused(boards, community(3), QuotaExceeded, act, limits=Limits(bytes_per_author=2500))
+
+
+def test_a_post_that_is_too_long_is_refused_before_it_is_read(boards, community):
+    async def act(client, _):
+        await client.open()
+        await client.post(bytes(2000))
+
+    refused(boards, community(3), TooLarge, act, limits=Limits(frame_bytes=1000))
+
+
+def test_an_author_cannot_hold_more_streams_than_its_quota(boards, community, read):
+    c = community(3)
+
+    async def run():
+        async with boards.serve(limits=Limits(readers_per_author=1)) as address, AsyncExitStack() as stack:
+            first, second = [await stack.enter_async_context(boards.client(address, c, 0)) for _ in range(2)]
+            await first.open()
+            await first.post(b"x")
+            stream = first.follow()
+            await anext(stream)
+            with pytest.raises(QuotaExceeded):
+                await read(second, 1)
+            await stream.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_busy_board_says_so_and_the_client_tries_again_and_then_gives_up(boards, community, monkeypatch):
+    monkeypatch.setattr("mixer.boardservice.client.RETRY_S", 0.001)
+    refused(boards, community(3), BoardLost, lambda client, _: client.open(), limits=Limits(sessions=0))
+
+
+def test_a_board_that_is_gone_is_lost_and_not_replaced(boards, community, monkeypatch):
+    monkeypatch.setattr("mixer.boardservice.client.RETRY_S", 0.001)
+    c = community(3)
+
+    async def run():
+        async with boards.serve() as address:
+            pass
+        async with boards.client(address, c, 0) as client:
+            with pytest.raises(BoardLost):
+                await client.open()
+
+    asyncio.run(run())
+
+
+def test_a_board_need_not_admit_a_session(boards, community):
+    class Nobody:
+        async def refusal(self, session):
+            return "Its notes are not on the ledger."
+
+    error = refused(boards, community(3), NotAdmitted, lambda client, _: client.open(), admission=Nobody())
+    assert "not on the ledger" in str(error)
+
+
+def test_a_session_ends_when_its_time_is_over_and_leaves_nothing(boards, community):
+    c = community(3)
+    now = [1000.0]
+
+    async def run():
+        board = RunningBoard(Store(engine_of(boards.database)), boards.key, Limits(lifetime_s=60), clock=lambda: now[0])
+        async with board.running():
+            ticket = sign_ticket(0, c.session.id, boards.key.address, c.keys[0]).text
+            log = await board.describe(c.session.id, encode_session(c.session), ticket)
+            frame = sign_frame(0, log.head(0), b"x", c.keys[0], boards.key.address)
+            first = await board.post(c.session.id, frame.encoded, ticket)
+            assert await board.post(c.session.id, frame.encoded, ticket) == first  # arrives twice, stands once
+            assert log.count == 1
+            now[0] += 60
+            with pytest.raises(SessionExpired):
+                await board.post(c.session.id, frame.encoded, ticket)
+            assert await board.tidy() == 1
+            with pytest.raises(UnknownSession):
+                await board.log(c.session.id, ticket)
+
+    asyncio.run(run())
+
+
+def test_two_boards_with_one_key_that_show_two_logs_are_found_out_by_the_first_post_that_crosses(
+    boards, community, read, tmp_path
+):
+    """A dishonest board: peer 0 sees one log, peers 1 and 2 another; a post of peer 0 is carried over."""
+    c = community(3)
+
+    async def run():
+        key, board = boards.key, boards.key.address
+        async with boards.serve() as left:
+            async with boards.client(left, c, 0) as zero:
+                await zero.open()
+                await zero.post(b"left")
+                await read(zero, 1)
+                head = zero.head
+        crossing = sign_frame(0, head, b"what peer 0 says next", c.keys[0], board)
+        boards.database = str(tmp_path / "other.db")
+        forged = ForgedLog(c, key, [sign_frame(1, first(c), b"right", c.keys[1], board), crossing])
+        async with boards.serve(app_of=lambda real: forged.app()) as right, boards.client(right, c, 2) as two:
+            with pytest.raises(BoardForked) as caught:
+                await read(two, 2)
+        assert caught.value.theirs == head
+        assert caught.value.mine.count == head.count
+        assert caught.value.mine.head != head.head
+        assert head.is_signed_by(board)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("lie", ["unsigned frame", "unsigned head", "head of other frames", "frames from the future"])
+def test_a_board_that_lies_is_not_believed(boards, community, read, lie):
+    c = community(3)
+    board = boards.key.address
+    frames = [sign_frame(1, first(c), b"x", c.keys[1], board)]
+    key = boards.key
+    if lie == "unsigned frame":
+        frames = [sign_frame(1, first(c), b"x", c.keys[2], board)]
+    if lie == "unsigned head":
+        key = SigningKey.generate()
+    if lie == "frames from the future":
+        frames = [sign_frame(1, sign_head(c.session.id, 5, c.session.id, key), b"x", c.keys[1], board)]
+    forged = ForgedLog(c, key, frames, wrong_head=lie == "head of other frames")
+
+    async def run():
+        async with boards.serve(app_of=lambda real: forged.app()) as address, boards.client(address, c, 0) as client:
+            with pytest.raises(BoardMisbehaved):
+                await read(client, 1)
+
+    asyncio.run(run())
+
+
+def first(community):
+    from mixer.boardservice.heads import first_head
+
+    return SignedHead(community.session.id, 0, first_head(community.session.id))
+
+
+class ForgedLog:
+    """A server that shows frames of its choice."""
+
+    def __init__(self, community, key, frames, wrong_head=False):
+        self.community, self.key, self.frames, self.wrong_head = community, key, frames, wrong_head
+
+    def app(self):
+        import base64
+
+        from fastapi import FastAPI
+        from fastapi.responses import Response
+
+        from mixer.board import next_head
+        from mixer.boardservice.heads import first_head
+
+        session = self.community.session.id
+        app = FastAPI()
+        head = first_head(session)
+        for frame in self.frames:
+            head = next_head(head, frame.encoded)
+        if self.wrong_head:
+            head = next_head(head, b"")
+        signed = sign_head(session, len(self.frames), head, self.key)
+        lines = [signed.head + signed.signature, *(frame.encoded for frame in self.frames)]
+        event = b"".join(b"data: " + base64.b64encode(line) + b"\n" for line in lines) + b"\n"
+
+        @app.get("/v1/sessions/{session}/events")
+        async def events(session: str):
+            return Response(event, media_type="text/event-stream")
+
+        return app
+
+
+def test_a_description_is_read_back_and_nothing_else_is(community):
+    session = community(4).session
+    data = encode_session(session)
+    assert decode_session(data) == session
+    for wrong in (data[:-1], data + b" ", b"{}", b"[]", data.replace(b'"anchor"', b'"anker"'), b"x" * 10**6):
+        with pytest.raises(EncodingError):
+            decode_session(wrong)
+
+
+@pytest.mark.parametrize("text", ["", "http://x", "https://x#0x" + "1" * 40, "http://x#0x12", "ftp://x#0x" + "1" * 40])
+def test_what_is_no_board_is_refused_with_how_to_write_one(text):
+    with pytest.raises(ValueError, match="write http://host:port#0x"):
+        parse_board(text)
+
+
+def test_a_board_address_is_read_back():
+    text = "http://abc.onion#0x" + "1f" * 20
+    assert str(parse_board(text)) == text
+
+
+def test_a_database_that_cannot_be_opened_is_named():
+    async def run():
+        store = Store(engine_of("postgresql://petra@127.0.0.1:1/none"))
+        with pytest.raises(ConnectionError, match="cannot be opened"):
+            await store.prepare()
+        await store.close()
+
+    asyncio.run(run())
+    with pytest.raises(ValueError, match="postgresql"):
+        engine_of("mysql://x")
