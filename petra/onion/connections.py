@@ -19,15 +19,15 @@ _ADDRESSED = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 _NAMED = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
 
 
-class DirectConnection(Exception):
-    """This process may not open connections of its own: everything goes through Tor. It was not opened."""
+class DirectConnection(OSError):
+    """This process may not open connections of its own: everything goes through Tor. It was not opened.
+
+    To the library that wanted it, it is a connection that failed.
+    """
 
     def __init__(self, event: str, target: str) -> None:
-        super().__init__(event, target)
+        super().__init__(f"{event} to {target} would not go through Tor; it was stopped")
         self.event, self.target = event, target
-
-    def __str__(self) -> str:
-        return f"{self.event} to {self.target} would not go through Tor; it was stopped"
 
 
 @dataclass

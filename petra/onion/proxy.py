@@ -16,7 +16,7 @@ try:
 except ImportError as error:
     raise ImportError("requests over Tor need httpx2; run: pip install 'petra[service]'") from error
 
-PROBE_S = 5
+PROBE_S = 2
 """Tor answers the probes at once, from its own knowledge."""
 
 _SOCKS5_NO_AUTH = b"\x05\x01\x00"

@@ -15,8 +15,8 @@ from mixer.boardservice.errors import (
     BoardForked,
     BoardLost,
     BoardMisbehaved,
-    NotAMember,
     NotAdmitted,
+    NotAMember,
     OtherHistory,
     QuotaExceeded,
     SessionExpired,
@@ -103,7 +103,9 @@ def test_posts_of_many_at_once_all_get_a_place_of_their_own(boards, community, r
         async with boards.serve() as address, AsyncExitStack() as stack:
             clients = [await stack.enter_async_context(boards.client(address, c, i)) for i in range(5)]
             await clients[0].open()
-            heads = await asyncio.gather(*(cl.post(f"{i} {n}".encode()) for n in range(4) for i, cl in enumerate(clients)))
+            heads = await asyncio.gather(
+                *(cl.post(f"{i} {n}".encode()) for n in range(4) for i, cl in enumerate(clients))
+            )
             return heads, [await read(client, 20) for client in clients]
 
     heads, logs = asyncio.run(run())
@@ -303,12 +305,11 @@ def test_two_boards_with_one_key_that_show_two_logs_are_found_out_by_the_first_p
 
     async def run():
         key, board = boards.key, boards.key.address
-        async with boards.serve() as left:
-            async with boards.client(left, c, 0) as zero:
-                await zero.open()
-                await zero.post(b"left")
-                await read(zero, 1)
-                head = zero.head
+        async with boards.serve() as left, boards.client(left, c, 0) as zero:
+            await zero.open()
+            await zero.post(b"left")
+            await read(zero, 1)
+            head = zero.head
         crossing = sign_frame(0, head, b"what peer 0 says next", c.keys[0], board)
         boards.database = str(tmp_path / "other.db")
         forged = ForgedLog(c, key, [sign_frame(1, first(c), b"right", c.keys[1], board), crossing])
