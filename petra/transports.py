@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from assets.keys import SigningKey
 from assets.transactions import Signed, Transact
 from mixer.board import MemoryBoard
+from mixer.faults import PeerFault
 from mixer.run import Participant, run_in_memory
 from mixer.session import MixSession
 
@@ -162,16 +163,21 @@ class BoardTransport:
     def mix(self, tables: Sequence[Table]) -> list[Played]:
         """Play all tables at once."""
         from mixer.boardservice.errors import BoardLost, BoardMisbehaved, BoardRefusal
+        from petra.onion.errors import NotAnonymous, NotTor
 
-        if self.proxy is not None:
-            self.proxy.verify()
         try:
+            if self.proxy is not None:
+                self.proxy.verify()
             return self.runner.run(self._mix(tables))
-        except* (BoardLost, BoardMisbehaved, BoardRefusal, OSError) as errors:
-            first: BaseException = errors
-            while isinstance(first, BaseExceptionGroup):
-                first = first.exceptions[0]
-            raise TransportFailed(f"the mix over {self.name} stopped:", str(first)) from first
+        except NotTor as error:
+            raise TransportFailed(str(error)) from error
+        except ExceptionGroup as errors:
+            first = _first(errors)
+            if isinstance(first, PeerFault):
+                raise first from None
+            if isinstance(first, (BoardLost, BoardMisbehaved, BoardRefusal, NotAnonymous, OSError)):
+                raise TransportFailed(f"the mix over {self.name} stopped:", str(first)) from first
+            raise
 
     async def _mix(self, tables: Sequence[Table]) -> list[Played]:
         async with asyncio.TaskGroup() as group:
@@ -220,6 +226,13 @@ class BoardTransport:
                 f"Connections of this process, which holds all wallets: {to or 'none'}; no other was possible."
             )
         return lines
+
+
+def _first(errors: BaseException) -> BaseException:
+    """One of the errors that were raised at the same time."""
+    while isinstance(errors, BaseExceptionGroup):
+        errors = errors.exceptions[0]
+    return errors
 
 
 def outcome(participants: Sequence[Participant]) -> Signed[Transact]:

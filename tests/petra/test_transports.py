@@ -1,0 +1,113 @@
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("httpx2", reason="httpx2 is missing; run: pip install 'petra[service]'")
+
+from mixer.boardservice.client import BoardAddress
+from mixer.faults import PeerFault, Reason
+from mixer.peer import Peer
+from petra import simulation
+from petra.onion.proxy import TorProxy
+from petra.transports import BoardTransport, MemoryTransport, Seat, Table, TransportFailed, open_transport
+
+
+@pytest.fixture
+def table(make_scenario):
+    """A session on a ledger, with all its members, and what is needed to look whether it was mixed."""
+    from petra import stages
+    from petra.membership import mix_sessions
+    from petra.wallet import Purpose
+
+    grid = simulation.build(make_scenario(homes=3))
+    grid.submit(stages.withdrawals(grid, 0))
+    session = mix_sessions(grid.ledger.domain, grid.latest, 0)[0]
+    keys = {
+        owner: (home.wallet, home.wallet.key(owner))
+        for home in grid.homes
+        for owner, use in list(home.wallet.uses.items())
+        if use.purpose is Purpose.WITHDRAWN
+    }
+    seats = []
+    for owner in session.owners:
+        wallet, key = keys[owner]
+        seats.append(Seat(Peer(session, key, wallet.fresh_address(Purpose.MIXED, 0), timeout_s=1), key))
+    return Table(session, tuple(seats))
+
+
+def test_a_board_that_is_gone_stops_the_mix_in_one_sentence(table, monkeypatch):
+    monkeypatch.setattr("mixer.boardservice.client.RETRY_S", 0.001)
+    with asyncio.Runner() as runner:
+        transport = BoardTransport(BoardAddress("http://127.0.0.1:1", table.seats[0].key.address), runner)
+        with pytest.raises(TransportFailed, match="the board cannot be reached"):
+            transport.mix([table])
+
+
+def test_without_tor_nothing_is_sent_by_another_way(table):
+    with asyncio.Runner() as runner:
+        board = BoardAddress("http://127.0.0.1:1", table.seats[0].key.address)
+        transport = BoardTransport(board, runner, TorProxy(1))
+        assert transport.anonymous
+        with pytest.raises(TransportFailed, match="nothing answers"):
+            transport.mix([table])
+
+
+def test_a_peer_that_never_comes_is_named_as_in_memory(table):
+    class Absent:
+        """Takes a seat, and says nothing."""
+
+        def __init__(self, peer):
+            self._peer = peer
+
+        def __getattr__(self, name):
+            return getattr(self._peer, name)
+
+        def _mute(self, step):
+            return type(step)((), step.events)
+
+        def start(self, now_s=0):
+            return self._mute(self._peer.start(now_s))
+
+        def receive(self, message):
+            return self._mute(self._peer.receive(message))
+
+        def tick(self, now_s):
+            return self._mute(self._peer.tick(now_s))
+
+    seats = (table.seats[0], Seat(Absent(table.seats[1].participant), table.seats[1].key), *table.seats[2:])
+    with open_transport("http") as transport, pytest.raises(PeerFault) as caught:
+        transport.mix([Table(table.session, seats)])
+    assert (caught.value.participant, caught.value.reason) == (1, Reason.SILENT)
+
+
+def test_a_round_takes_time_on_a_board_and_memory_sends_nothing():
+    with open_transport("http") as transport:
+        assert 0 < transport.round_s(3, 2) < 60
+    assert MemoryTransport().round_s(3, 2) > 0
+    assert MemoryTransport().account() == []
+
+
+def test_a_board_ends_with_the_process_that_started_it():
+    code = (
+        "from petra.transports import open_transport\n"
+        "import os, pathlib\n"
+        "context = open_transport('http'); context.__enter__()\n"
+        "print(pathlib.Path(f'/proc/self/task/{os.getpid()}/children').read_text(), flush=True)\n"
+        "os._exit(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    (child,) = done.stdout.split()
+    for _ in range(100):
+        try:
+            with open(f"/proc/{child}/stat") as stat:
+                if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
+                    break
+        except OSError:
+            break
+        asyncio.run(asyncio.sleep(0.1))
+    else:
+        os.kill(int(child), 9)
+        pytest.fail("the board lives on")
