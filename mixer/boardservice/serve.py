@@ -27,24 +27,26 @@ async def served(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> AsyncI
         app,
         log_level="error",
         access_log=False,  # who asked for which session is nobody's business
-        lifespan="on",
+        lifespan="off",
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=120,
         timeout_graceful_shutdown=1,
         server_header=False,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve([listener]))
     try:
-        while not server.started:
-            if task.done():
+        async with app.router.lifespan_context(app):  # here, so that what keeps it from starting is raised as it is
+            task = asyncio.create_task(server.serve([listener]))
+            try:
+                while not server.started:
+                    if task.done():
+                        raise OSError("the service did not start") from task.exception()
+                    await asyncio.sleep(0.01)
+                yield listener.getsockname()[1]
+            finally:
+                server.should_exit = True
                 await task
-                raise OSError("the service did not start")
-            await asyncio.sleep(0.01)
-        yield listener.getsockname()[1]
     finally:
-        server.should_exit = True
-        await task
         listener.close()
 
 

@@ -111,3 +111,37 @@ def test_a_board_ends_with_the_process_that_started_it():
     else:
         os.kill(int(child), 9)
         pytest.fail("the board lives on")
+
+
+@pytest.mark.parametrize(
+    ("args", "advice"),
+    [
+        (["board", "serve", "--database", "postgresql://x@127.0.0.1:1/y"], "database cannot be opened"),
+        (["board", "serve", "--onion-control", "1"], "set ControlPort"),
+        (["board", "serve", "--onion-control", "1", "--onion-dir", "x"], "not both"),
+        (["onion", "status", "--dir", "nowhere"], "petra onion up"),
+        (["onion", "down", "--dir", "nowhere"], "petra onion up"),
+        (["simulate", "--transport", "tor", "--onion-dir", "nowhere"], "petra onion up"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_sentence(tmp_path, args, advice):
+    done = subprocess.run(
+        [sys.executable, "-m", "petra", *args], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert advice in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_tor_program_the_line_that_installs_it_is_said(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "petra", "simulate", "--transport", "tor", "--homes", "3", "--intervals", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": str(tmp_path)},
+    )
+    assert done.returncode == 2
+    assert "apt-get install tor" in done.stderr
+    assert "Traceback" not in done.stderr
