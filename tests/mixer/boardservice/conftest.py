@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -70,20 +71,17 @@ def _missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory):
+def postgres_url():
     """A PostgreSQL server of this test run's own, as a user that is not root."""
     bins = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").exists() else []
     found = shutil.which("initdb") or next((str(b / "initdb") for b in reversed(bins)), None)
     if found is None:
         _missing("postgresql is missing; run: apt-get install postgresql")
     bin_dir = Path(found).parent
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="petra-postgres-"))  # pytest's own folders are closed to other users
     as_user = []
     if os.getuid() == 0:
         as_user = ["runuser", "-u", "postgres", "--"]
-        for parent in [folder, *folder.parents][:4]:
-            if parent != Path("/tmp"):
-                parent.chmod(0o755)
         shutil.chown(folder, "postgres")
     data = folder / "data"
     with socket.socket() as probe:
@@ -103,3 +101,4 @@ def postgres_url(tmp_path_factory):
         yield f"postgresql://petra@127.0.0.1:{port}/postgres"
     finally:
         run(bin_dir / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
