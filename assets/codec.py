@@ -104,7 +104,7 @@ _TRANSACTION: OneOf[Transaction] = OneOf(
             "ban": TupleOf(UINT32),
             "settle": TupleOf(_SETTLEMENT),
             "prices": TupleOf(_PRICE),
-            "time_s": UINT64,
+            "time_s": Uint(40),
             "successor": ADDRESS,
         },
         tag="regulate",

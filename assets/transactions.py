@@ -189,7 +189,7 @@ _SETTLE_TYPE = keccak(b"Settle(Fill[] fills)" + FILL)
 _CANCEL_TYPE = keccak(b"Cancel(address owner,uint256 nonces)")
 _REGULATE_TYPE = keccak(
     b"Regulate(uint64 nonce,FeederCapacity[] feeders,Authorisation[] authorise,uint32[] ban,"
-    b"Settlement[] settle,PriceChange[] prices,uint64 timeS,address successor)"
+    b"Settlement[] settle,PriceChange[] prices,uint40 timeS,address successor)"
     + _AUTHORISATION
     + _FEEDER
     + _PRICE
@@ -249,7 +249,7 @@ def _struct_hash(domain: Domain, tx: Transaction) -> bytes:
                 + keccak(b"".join(word(meter, 32) for meter in ban))
                 + _hash_all(_SETTLEMENT_TYPE + word(s.meter, 32) + word(s.amount_nano, 64) for s in settle)
                 + _hash_all(_price(p) for p in prices)
-                + word(time_s, 64)
+                + word(time_s, 40)
                 + address_word(successor)
             )
     return keccak(body)

@@ -90,10 +90,15 @@ def _run_compiler() -> dict[str, Any]:
             "outputSelection": {"*": {CONTRACT: ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
         },
     }
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:  # the compiler cuts off what it writes to a pipe
+    with (  # the compiler cuts off what it writes to a pipe, and gives up on a pipe that is not full yet
+        tempfile.TemporaryFile("w+", encoding="utf-8") as sent,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as output,
+    ):
+        json.dump(request, sent)
+        sent.seek(0)
         done = subprocess.run(  # noqa: S603 - our own compiler on our own sources
             [node, str(script), "--standard-json"],
-            input=json.dumps(request),
+            stdin=sent,
             stdout=output,
             stderr=subprocess.PIPE,
             text=True,

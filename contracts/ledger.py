@@ -10,12 +10,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from assets.errors import EncodingError
+from assets.groups import Groups
 from assets.intervals import IntervalGrid
 from assets.keys import Address, Digest
 from assets.ledger import LedgerState, apply, price_at
-from assets.notes import NoteId, address_word, word
+from assets.notes import NoteId
 from assets.port import Entry, NoteStatus, Receipt
-from assets.transactions import Domain, PriceChange, Signed, Transaction, digest
+from assets.transactions import (
+    Domain,
+    PriceChange,
+    Settle,
+    Signed,
+    Transaction,
+    digest,
+    outputs_of,
+    settled_part,
+)
+from assets.words import address_word, word
 from contracts import artifact, encoding, events, gas, relayer
 from contracts.clock import ChainClock
 from contracts.errors import NodeError, RelayError
@@ -41,6 +52,7 @@ CHUNK_BLOCKS = 2_000
 class _Call:
     """One transaction of a batch, ready to be relayed."""
 
+    signed: Signed[Transaction]
     message: Digest
     data: bytes
     gas: int
@@ -73,7 +85,7 @@ class EvmLedger:
             raise NodeError(f"no contract at {self._to} on chain {self._domain.chain_id}; check address and node")
         self.views = Views(w3, contract)
         """The contract's own answers, asked one by one."""
-        self._grid, self._dso = self.views.grid(), self.views.dso()
+        self._grid, self._founder = self.views.grid(), self.views.founder()
         self.gas_used_total = 0
         """Gas used by all relay transactions of this object."""
         self.transactions = 0
@@ -115,8 +127,8 @@ class EvmLedger:
 
     @property
     def dso(self) -> Address:
-        """Whose signature regulatory transactions carry."""
-        return self._dso
+        """Whose signature the next regulatory transaction carries."""
+        return self._synced().dso
 
     @property
     def now_s(self) -> int:
@@ -135,13 +147,19 @@ class EvmLedger:
         Raises :class:`~assets.errors.EncodingError` before anything is sent if a transaction has no encoding, and
         :class:`~contracts.errors.RelayError` if a relay transaction was lost or undone as a whole.
         """
-        relays = list(self._pack([self._call(signed) for signed in batch]))
+        self._sync()
+        relays = list(self._pack(list(self._calls(batch))))
         sent = self._relay_by.send(self._w3, [self._transaction(relay) for relay in relays])
         return [r for relay, receipt in zip(relays, sent, strict=True) for r in self._verdicts(relay, receipt)]
 
-    def _call(self, signed: Signed[Transaction]) -> _Call:
-        data = encoding.encode(signed)
-        return _Call(digest(self._domain, signed.tx), data, gas.of_call(signed, data))
+    def _calls(self, batch: Sequence[Signed[Transaction]]) -> Iterator[_Call]:
+        """The calls of a batch. A transaction may spend what an earlier one of the batch creates."""
+        groups = Groups(below=self._groups)
+        for signed in batch:
+            message = digest(self._domain, signed.tx)
+            data = encoding.encode(signed, groups)
+            groups.add(message, outputs_of(signed.tx, self._grid.interval_s))
+            yield _Call(signed, message, data, gas.of_call(signed, data))
 
     def _pack(self, calls: Sequence[_Call]) -> Iterator[list[_Call]]:
         limit = int(self._latest()["gasLimit"])
@@ -172,16 +190,23 @@ class EvmLedger:
                 f"a relay of {len(relay)} transactions was undone as a whole ({receipt['gasUsed']} gas used); "
                 "its gas did not suffice, or the contract is another version"
             )
-        emitted = events.decode(receipt["logs"], self._domain.contract)
-        refused = {e.position: e.refusal for e in emitted if isinstance(e, events.Refused)}
-        accepted = iter([e for e in emitted if isinstance(e, events.Accepted)])
+        emitted = events.Answers(events.decode(receipt["logs"], self._domain.contract))
         time_s = self._block_time_s(receipt)
-        receipts = []
-        for position, call in enumerate(relay):
-            if position not in refused and next(accepted, None) != events.Accepted(call.message, time_s, call.data):
-                raise NodeError("the relay's events do not answer its calls; is this node in sync?")
-            receipts.append(Receipt(call.message, refused.get(position), time_s))
-        return receipts
+        return [self._verdict(position, call, emitted, time_s) for position, call in enumerate(relay)]
+
+    def _verdict(self, position: int, call: _Call, emitted: events.Answers, time_s: int) -> Receipt:
+        if (refusal := emitted.refusal(position)) is not None:
+            return Receipt(call.message, refusal, time_s)
+        if not isinstance(call.signed.tx, Settle):
+            emitted.expect(call.message)
+            return Receipt(call.message, None, time_s)
+        fills = emitted.fills(len(call.signed.tx.fills))
+        settled = settled_part(call.signed.tx, fills)
+        if not settled.fills:
+            return Receipt(call.message, fills[0], time_s, fills)
+        message = digest(self._domain, settled)
+        emitted.expect(message)
+        return Receipt(message, None, time_s, fills)
 
     def _block_time_s(self, receipt: "TxReceipt") -> int:
         return int(self._w3.eth.get_block(receipt["blockNumber"])["timestamp"])
@@ -227,7 +252,9 @@ class EvmLedger:
         fresh = [e for start in chunks for e in self._accepted(start, min(start + CHUNK_BLOCKS - 1, latest.number))]
         for accepted, signed in fresh:
             self._entries.append(Entry(len(self._entries), accepted.time_s, accepted.digest, signed))
-            apply(self._state, signed.tx)
+            self._state.time_s = accepted.time_s
+            apply(self._state, signed.tx, accepted.digest)
+            self._groups.add(accepted.digest, outputs_of(signed.tx, self._grid.interval_s))
         self._read = latest
 
     def _still_there(self, read: _Head, latest: _Head) -> bool:
@@ -236,7 +263,8 @@ class EvmLedger:
     def _forget(self) -> None:
         self._read = None
         self._entries: list[Entry] = []
-        self._state = LedgerState(self._domain, self._grid, self._dso, self._grid.genesis_s)
+        self._state = LedgerState(self._domain, self._grid, self._founder, self._grid.genesis_s)
+        self._groups = Groups()
 
     def _accepted(self, first: int, last: int) -> Iterator[tuple[events.Accepted, Signed[Transaction]]]:
         """The accepted transactions in the blocks ``first..last``, each compared with the digest its event gives."""

@@ -9,24 +9,27 @@ import {Notes} from "./Notes.sol";
 /// and all of them must be zero. A place is `kind << 64 | interval`, so the smallest place whose step is not zero is the
 /// first interval of the first kind that differs. Places are few (a mix has two), so a linear search finds them.
 library Balance {
-    uint256 private constant FA = 3;
     uint256 private constant NOWHERE = type(uint256).max;
 
     /// @notice Reverts with {IPetraLedger.Unbalanced} unless the inputs cover the outputs exactly.
-    /// @dev Quantities are below 2**63 and notes few, so that no sum overflows. The steps, pairs of words (place, sum),
-    /// lie in free memory from `first` on; nothing is allocated meanwhile.
-    function check(IPetraLedger.IssuedNote[] calldata inputs, IPetraLedger.Note[] calldata outputs) internal pure {
+    /// @dev Inputs and outputs lie in calldata, `inputSize` and 32 bytes apart, each beginning with the note's word.
+    /// Quantities are below 2**63 and notes few, so that no sum overflows. The steps, pairs of words (place, sum), lie
+    /// in free memory from `first` on; nothing is allocated meanwhile.
+    function check(uint256 inputs, uint256 inputCount, uint256 inputSize, uint256 outputs, uint256 outputCount)
+        internal
+        pure
+    {
         unchecked {
             uint256 first;
             assembly ("memory-safe") {
                 first := mload(0x40)
             }
             uint256 last = first;
-            for (uint256 i = 0; i < inputs.length; ++i) {
-                last = _addNote(first, last, inputs[i].note, 1);
+            for (uint256 i = 0; i < inputCount; ++i) {
+                last = _addNote(first, last, inputs + i * inputSize, 1);
             }
-            for (uint256 i = 0; i < outputs.length; ++i) {
-                last = _addNote(first, last, outputs[i], -1);
+            for (uint256 i = 0; i < outputCount; ++i) {
+                last = _addNote(first, last, outputs + (i << 5), -1);
             }
             uint256 place = _firstStep(first, last);
             if (place != NOWHERE) revert IPetraLedger.Unbalanced(place >> 64, uint64(place));
@@ -34,28 +37,29 @@ library Balance {
     }
 
     /// @return the new end of the steps.
-    function _addNote(uint256 first, uint256 last, IPetraLedger.Note calldata note, int256 sign)
-        private
-        pure
-        returns (uint256)
-    {
+    function _addNote(uint256 first, uint256 last, uint256 pos, int256 sign) private pure returns (uint256) {
         unchecked {
-            (uint256 kind,, uint256 quantity, uint256 start, uint256 end) = Notes.load(note);
-            int256 step = sign * int256(quantity);
-            kind <<= 64;
+            uint256 word;
+            assembly ("memory-safe") {
+                word := calldataload(pos)
+            }
+            uint256 kind = Notes.kind(word) << 64;
+            if (kind == Notes.FA << 64) return _add(first, last, kind, sign * int256(uint256(uint64(word))));
+            int256 step = sign * int256(uint256(uint32(word >> 48)));
+            uint256 start = uint32(word >> 16);
             last = _add(first, last, kind | start, step);
-            return kind == FA << 64 ? last : _add(first, last, kind | (end + 1), -step);
+            return _add(first, last, kind | (start + uint16(word) + 1), -step);
         }
     }
 
     /// @return end the new end of the steps.
     function _add(uint256 first, uint256 last, uint256 place, int256 step) private pure returns (uint256 end) {
         assembly ("memory-safe") {
-            let at := last
-            for {} gt(at, first) {} {
-                at := sub(at, 0x40)
-                if eq(mload(at), place) {
-                    mstore(add(at, 0x20), add(mload(add(at, 0x20)), step))
+            let pos := last
+            for {} gt(pos, first) {} {
+                pos := sub(pos, 0x40)
+                if eq(mload(pos), place) {
+                    mstore(add(pos, 0x20), add(mload(add(pos, 0x20)), step))
                     end := last
                     break
                 }
@@ -72,9 +76,9 @@ library Balance {
     function _firstStep(uint256 first, uint256 last) private pure returns (uint256 place) {
         place = NOWHERE;
         assembly ("memory-safe") {
-            for { let at := first } lt(at, last) { at := add(at, 0x40) } {
-                if mload(add(at, 0x20)) {
-                    if lt(mload(at), place) { place := mload(at) }
+            for { let pos := first } lt(pos, last) { pos := add(pos, 0x40) } {
+                if mload(add(pos, 0x20)) {
+                    if lt(mload(pos), place) { place := mload(pos) }
                 }
             }
         }
