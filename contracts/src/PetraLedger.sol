@@ -414,12 +414,21 @@ contract PetraLedger is IPetraLedger {
             words[1] = _note(0, buy.deliverTo, Notes.EPA, powerW, span);
             words[2] = _note(1, sell.deliverTo, Notes.ECA, powerW, span);
             words[3] = _note(2, sell.payTo, Notes.FA, proceedsNano, 0);
-            uint256 count = 4;
-            if (changeNano != 0) words[count++] = _note(3, buy.payTo, Notes.FA, changeNano, 0);
-            if (sellLeftW != 0) words[count++] = _note(count - 2, sell.keepAt, Notes.EPA, sellLeftW, span);
-            if (buyLeftW != 0) words[count++] = _note(count - 2, buy.keepAt, Notes.ECA, buyLeftW, span);
+            uint256 notes = 3;
+            if (changeNano != 0) {
+                words[notes + 1] = _note(notes, buy.payTo, Notes.FA, changeNano, 0);
+                ++notes;
+            }
+            if (sellLeftW != 0) {
+                words[notes + 1] = _note(notes, sell.keepAt, Notes.EPA, sellLeftW, span);
+                ++notes;
+            }
+            if (buyLeftW != 0) {
+                words[notes + 1] = _note(notes, buy.keepAt, Notes.ECA, buyLeftW, span);
+                ++notes;
+            }
             assembly ("memory-safe") {
-                return(add(words, 0x20), shl(5, count))
+                return(add(words, 0x20), shl(5, add(notes, 1)))
             }
         }
     }

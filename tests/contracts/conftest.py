@@ -6,6 +6,7 @@ from assets.intervals import IntervalGrid
 from assets.keys import ThrowAwayKeys
 from assets.ledger import SpecLedger
 from assets.notes import Kind, Note, issued
+from assets.orders import Fill, Order, Side, sign_order
 from assets.transactions import (
     Authorisation,
     FeederCapacity,
@@ -33,7 +34,7 @@ class World:
     GENESIS_S = GENESIS_S
     dso = _keys.fresh()
     meters = {m: _keys.fresh() for m in (METER, OTHER_METER, BANNED_METER)}  # noqa: RUF012
-    alice, bob = _keys.fresh(), _keys.fresh()
+    alice, bob, carol = _keys.fresh(), _keys.fresh(), _keys.fresh()
     grid = IntervalGrid(GENESIS_S, 3600)
 
     def __init__(self, ledger):
@@ -85,6 +86,39 @@ class World:
 
     def fa(self, amount_nano=1000, owner=None):
         return Note(Kind.FA, (owner or self.alice).address, amount_nano, 0, 0)
+
+    def order(self, side, energy, money=(), limit=1, key=None, **changes):
+        """An order of the owners of the notes; Alice's by default."""
+        note = energy.note
+        fields = {
+            "deliver_to": self.carol.address,
+            "pay_to": self.carol.address,
+            "expires_s": self.GENESIS_S + 10**6,
+            "least_w": note.quantity,
+            **changes,
+        }
+        order = Order(side, energy, tuple(money), limit, **fields)
+        by_address = {k.address: k for k in (self.alice, self.bob, self.carol)}
+        keys = [key] if key else [by_address[owner] for owner in order.owners]
+        return sign_order(self.domain, order, *keys)
+
+    def market(self, power_w=1000, amount_nano=5000):
+        """A seller's EPA note of Alice's, and Bob's ECA and FA notes."""
+        (energy,) = self.issue(self.epa(power_w, 2, 3))
+        demand, money = self.issue(
+            self.eca(power_w, 2, 3, owner=self.bob), self.fa(amount_nano, owner=self.bob), meter=self.OTHER_METER
+        )
+        return energy, demand, money
+
+    def fill(self, notes, price=2, power_w=None, sell=None, buy=None):
+        """The fill of a market's notes at a price; ``sell`` and ``buy`` change the orders."""
+        energy, demand, money = notes
+        return Fill(
+            self.order(Side.SELL, energy, limit=1, **(sell or {})),
+            self.order(Side.BUY, demand, (money,), **{"limit": 2, **(buy or {})}),
+            energy.note.quantity if power_w is None else power_w,
+            price,
+        )
 
 
 @pytest.fixture(scope="session")

@@ -43,10 +43,16 @@ def test_what_does_not_compile_is_reported(monkeypatch):
         compile.compile_sources()
 
 
-def test_the_contract_has_an_error_for_every_refusal_and_three_of_its_own():
+def test_the_contract_has_an_error_for_every_refusal_and_five_of_its_own():
     of_the_contract = {name for name, _ in artifact.error_types().values()}
     assert set(REFUSALS) <= of_the_contract
-    assert of_the_contract - set(REFUSALS) == {"BadDeployment", "NotRelayable", "RelayFailed"}
+    assert of_the_contract - set(REFUSALS) == {
+        "BadDeployment",
+        "Malformed",
+        "NotRelayable",
+        "OnlyLedger",
+        "RelayFailed",
+    }
 
 
 def test_committed_files_name_no_registry_and_no_place_of_this_machine():
