@@ -28,7 +28,7 @@ NOTE = 2_500
 INPUT = 15_000
 """A note spent: hashed, its path climbed, its group's word changed, a signature."""
 
-STEP = 200
+STEP = 60
 """One comparison of the balance check, which has at most as many as pairs of places where power changes."""
 
 FILL = 20_000
@@ -52,7 +52,7 @@ def of_call(signed: Signed[Transaction], call: bytes) -> int:
     carried = CALL + BYTE * len(call)
     match signed.tx:
         case Withdraw(outputs=outputs):
-            return carried + _created(len(outputs)) + sum(map(_issued, outputs))
+            return carried + _created(len(outputs)) + _issued(outputs)
         case Transact(inputs=inputs, outputs=outputs):
             notes = [i.note for i in inputs] + list(outputs)
             places = {p for n in notes for p in ((n.kind, n.start), (n.kind, n.end + 1))}
@@ -71,11 +71,11 @@ def _created(notes: int) -> int:
     return NOTE * notes + GROUP * -(-notes // SIZE)
 
 
-def _issued(note: Note) -> int:
-    if note.kind not in ENERGY_KINDS:
-        return ISSUED
-    intervals = note.end - note.start + 1
-    return ISSUED * intervals + ISSUED_WORD * (intervals // 4 + 2)
+def _issued(outputs: tuple[Note, ...]) -> int:
+    energy = [note for note in outputs if note.kind in ENERGY_KINDS]
+    intervals = sum(note.end - note.start + 1 for note in energy)
+    words = {word for note in energy for word in range(note.start // 4, note.end // 4 + 1)}
+    return ISSUED * intervals + ISSUED_WORD * len(words)
 
 
 def of_relay(calls_gas: int, calldata_bytes: int) -> int:

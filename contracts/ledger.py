@@ -6,10 +6,11 @@ at the node by note, meter or address, so that a node learns nothing from what w
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from assets.errors import EncodingError
+from assets.errors import EncodingError, FractionalEnergy
 from assets.groups import Groups
 from assets.intervals import IntervalGrid
 from assets.keys import Address, Digest
@@ -153,12 +154,13 @@ class EvmLedger:
         return [r for relay, receipt in zip(relays, sent, strict=True) for r in self._verdicts(relay, receipt)]
 
     def _calls(self, batch: Sequence[Signed[Transaction]]) -> Iterator[_Call]:
-        """The calls of a batch. A transaction may spend what an earlier one of the batch creates."""
+        """The calls of a batch. A transaction may spend what an earlier one creates, if all of that one is accepted."""
         groups = Groups(below=self._groups)
         for signed in batch:
             message = digest(self._domain, signed.tx)
             data = encoding.encode(signed, groups)
-            groups.add(message, outputs_of(signed.tx, self._grid.interval_s))
+            with suppress(FractionalEnergy):  # a fill that the contract will refuse creates nothing
+                groups.add(message, outputs_of(signed.tx, self._grid.interval_s))
             yield _Call(signed, message, data, gas.of_call(signed, data))
 
     def _pack(self, calls: Sequence[_Call]) -> Iterator[list[_Call]]:

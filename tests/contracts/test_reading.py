@@ -165,6 +165,7 @@ def test_two_ledgers_on_one_chain_do_not_mix(chain, world):
 def test_the_views_of_the_contract_agree_with_what_was_read(world):
     note, _ = world.issue(world.epa(1000, 0, 3), world.fa(500))
     views = world.ledger.views
+    world.ledger.entries()
     path = world.ledger._groups.path(note)
     assert views.status(note, path) is NoteStatus.UNSPENT
     assert views.status(note, ()) is NoteStatus.UNKNOWN

@@ -152,7 +152,7 @@ def test_settling_with_too_little_gas_never_becomes_a_refusal(chain, world):
         {"from": chain.eth.accounts[0], "to": to(chain, world), "data": encoding.encode_relay([call])}
     )
     outcomes = set()
-    for gas in range(int(full * 0.4), int(full * 1.1), 2777):
+    for gas in range(int(full * 0.6), int(full * 1.5), 2777):
         receipt = relay(chain, world, call, gas=gas)
         emitted = events.decode(receipt["logs"], world.domain.contract)
         assert [e for e in emitted if not isinstance(e, events.Accepted)] == []
