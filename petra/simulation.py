@@ -114,7 +114,7 @@ def _home(scenario: Scenario, profile: HomeProfile, ledger: SimulatedLedger) -> 
             scenario.standard_set,
             scenario.gate_s,
         ),
-        wallet=Wallet(ledger.domain, ThrowAwayKeys(seed, f"{label} wallet")),
+        wallet=Wallet(ledger.domain, ledger.grid, ThrowAwayKeys(seed, f"{label} wallet")),
         strategy=PersistenceTrader(seed, profile.home),
         net_wh=net_after_battery(profile, scenario.interval_s),
     )

@@ -7,9 +7,6 @@ from pathlib import Path
 
 from assets.keys import Digest
 from assets.ledger import price_at
-from assets.notes import Kind
-from assets.transactions import NO_MEMO, Transact
-from assets.units import energy_wh
 from petra.audit.error import AuditError
 from petra.audit.ledger import Replay
 from petra.rundir import PRICE_COLUMNS, TRADE_COLUMNS
@@ -25,25 +22,22 @@ class TradeRow:
 
 
 def audit_trades(path: Path, replay: Replay) -> list[TradeRow]:
-    """Every row is one joint transaction on the ledger, and every joint transaction has its row."""
-    joint = {d: tx for d, tx in replay.transfers.items() if _is_trade(tx)}
+    """Every row is one settled fill on the ledger, and every settled fill has its row."""
+    settled = {(trade.settlement, trade.place): trade for trade in replay.trades}
     trades = []
     for line, row in _rows(path, TRADE_COLUMNS):
-        t, energy, price, amount_nano = (_integer(path, line, value) for value in row[:-1])
-        tx = joint.pop(_digest(path, line, row[-1]), None)
-        if tx is None:
-            raise AuditError(path.name, line, "no trade of the ledger has this digest, or an earlier row names it")
-        sold = next(i.note for i in tx.inputs if i.note.kind == Kind.EPA)
-        expected_wh = energy_wh(sold.power_w, replay.state.grid.interval_s) * (sold.end - sold.start + 1)
-        if (t, energy) != (sold.start, expected_wh):
-            raise AuditError(path.name, line, f"the ledger's trade is {expected_wh} Wh in interval {sold.start}")
-        if amount_nano != price * energy:
-            raise AuditError(path.name, line, f"{energy} Wh at {price} are {price * energy} nano, not {amount_nano}")
-        if amount_nano and amount_nano not in {o.quantity for o in tx.outputs if o.kind == Kind.FA}:
-            raise AuditError(path.name, line, f"no output of the ledger's trade pays {amount_nano} nano")
+        t, energy, price, amount_nano, place = (_integer(path, line, row[i]) for i in (0, 1, 2, 3, 5))
+        trade = settled.pop((_digest(path, line, row[4]), place), None)
+        if trade is None:
+            raise AuditError(path.name, line, "no settlement of the ledger has this fill, or an earlier row names it")
+        if (t, energy) != (trade.t, trade.energy_wh):
+            raise AuditError(path.name, line, f"the ledger's trade is {trade.energy_wh} Wh in interval {trade.t}")
+        if (price, amount_nano) != (trade.price_nano_per_wh, trade.amount_nano):
+            reason = f"the ledger's trade pays {trade.price_nano_per_wh} per Wh, {trade.amount_nano} nano in all"
+            raise AuditError(path.name, line, reason)
         trades.append(TradeRow(t, energy, price))
-    if joint:
-        raise AuditError(path.name, len(trades) + 2, f"{len(joint)} trades of the ledger have no row")
+    if settled:
+        raise AuditError(path.name, len(trades) + 2, f"{len(settled)} trades of the ledger have no row")
     return trades
 
 
@@ -58,11 +52,6 @@ def audit_prices(path: Path, replay: Replay, trades: Sequence[TradeRow]) -> None
         claimed = {_integer(path, line, row[4])} if row[4] else set()
         if claimed != local.get(t, set()):
             raise AuditError(path.name, line, f"the trades of interval {t} were made at {sorted(local.get(t, set()))}")
-
-
-def _is_trade(tx: Transact) -> bool:
-    kinds = {i.note.kind for i in tx.inputs}
-    return tx.memo == NO_MEMO and {Kind.EPA, Kind.ECA} <= kinds
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
