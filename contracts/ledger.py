@@ -16,6 +16,7 @@ from assets.intervals import IntervalGrid
 from assets.keys import Address, Digest
 from assets.ledger import LedgerState, apply, price_at
 from assets.notes import NoteId
+from assets.orders import MAX_FILLS
 from assets.port import Entry, NoteStatus, Receipt
 from assets.transactions import (
     Domain,
@@ -182,7 +183,10 @@ class EvmLedger:
 
     def _transaction(self, relay: Sequence[_Call]) -> "TxParams":
         needed = min(self._gas(relay), int(self._latest()["gasLimit"]))
-        return {"to": self._to, "data": _hex(encoding.encode_relay([c.data for c in relay])), "gas": needed}
+        # A settlement answers for its fills itself, so a lone one needs no relay around it.
+        lone = len(relay) == 1 and isinstance(tx := relay[0].signed.tx, Settle) and 1 <= len(tx.fills) <= MAX_FILLS
+        data = relay[0].data if lone else encoding.encode_relay([call.data for call in relay])
+        return {"to": self._to, "data": _hex(data), "gas": needed}
 
     def _verdicts(self, relay: Sequence[_Call], receipt: "TxReceipt") -> list[Receipt]:
         self.transactions += 1

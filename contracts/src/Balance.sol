@@ -24,31 +24,49 @@ library Balance {
             assembly ("memory-safe") {
                 first := mload(0x40)
             }
-            uint256 last = first;
-            for (uint256 i = 0; i < inputCount; ++i) {
-                last = _addNote(first, last, inputs + i * inputSize, 1);
-            }
-            for (uint256 i = 0; i < outputCount; ++i) {
-                last = _addNote(first, last, outputs + (i << 5), -1);
-            }
+            uint256 last = _addAll(first, first, inputs, inputCount, inputSize, 1);
+            last = _addAll(first, last, outputs, outputCount, 32, -1);
             uint256 place = _firstStep(first, last);
             if (place != NOWHERE) revert IPetraLedger.Unbalanced(place >> 64, uint64(place));
         }
     }
 
+    /// @dev Notes that differ in their owner alone, as those of a mix, are counted and added at once.
     /// @return the new end of the steps.
-    function _addNote(uint256 first, uint256 last, uint256 pos, int256 sign) private pure returns (uint256) {
+    function _addAll(uint256 first, uint256 last, uint256 pos, uint256 count, uint256 size, int256 sign)
+        private
+        pure
+        returns (uint256)
+    {
         unchecked {
-            uint256 word;
-            assembly ("memory-safe") {
-                word := calldataload(pos)
+            uint256 class = 0;
+            int256 run = 0;
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 next;
+                assembly ("memory-safe") {
+                    next := and(calldataload(pos), 0xffffffffffffffffffffffff)
+                    pos := add(pos, size)
+                }
+                if (next != class) {
+                    if (run != 0) last = _addNotes(first, last, class, run);
+                    (class, run) = (next, 0);
+                }
+                run += sign;
             }
-            uint256 kind = Notes.kind(word) << 64;
-            if (kind == Notes.FA << 64) return _add(first, last, kind, sign * int256(uint256(uint64(word))));
-            int256 step = sign * int256(uint256(uint32(word >> 48)));
-            uint256 start = uint32(word >> 16);
+            return run == 0 ? last : _addNotes(first, last, class, run);
+        }
+    }
+
+    /// @dev `count` notes whose words end as `class`; negative for outputs.
+    /// @return the new end of the steps.
+    function _addNotes(uint256 first, uint256 last, uint256 class, int256 count) private pure returns (uint256) {
+        unchecked {
+            uint256 kind = Notes.kind(class) << 64;
+            if (kind == Notes.FA << 64) return _add(first, last, kind, count * int256(uint256(uint64(class))));
+            int256 step = count * int256(uint256(uint32(class >> 48)));
+            uint256 start = uint32(class >> 16);
             last = _add(first, last, kind | start, step);
-            return _add(first, last, kind | (start + uint16(word) + 1), -step);
+            return _add(first, last, kind | (start + uint16(class) + 1), -step);
         }
     }
 

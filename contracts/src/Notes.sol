@@ -59,22 +59,24 @@ library Notes {
     function check(uint256 word, uint256 index, uint256 intervalS) internal pure {
         unchecked {
             uint256 kind_ = kind(word);
-            bool money = kind_ == FA;
             // Bits without a meaning are zero, and an interval has 32 bits: there is one word for a note, or none.
-            if (uint8(word >> 80) != 0 || (money && uint16(word >> 64) != 0) || end(word) > MAX_INDEX) {
-                revert IPetraLedger.Malformed(index);
+            if (kind_ == FA) {
+                if (uint24(word >> 64) != 0) revert IPetraLedger.Malformed(index);
+                if (word >> 96 == 0) revert IPetraLedger.ZeroOwner(index);
+                uint256 amountNano = uint64(word);
+                if (amountNano == 0 || amountNano > MAX_QUANTITY) revert IPetraLedger.BadQuantity(index, amountNano);
+                return;
             }
-            if (kind_ < EPA || kind_ > FA) revert IPetraLedger.BadKind(index, kind_);
-            if (owner(word) == address(0)) revert IPetraLedger.ZeroOwner(index);
-            uint256 quantity_ = quantity(word);
-            if (quantity_ == 0 || quantity_ > MAX_QUANTITY) revert IPetraLedger.BadQuantity(index, quantity_);
-            if (money) return;
-            if (uint16(word) >= MAX_SPAN || end(word) >= MAX_INDEX) {
-                revert IPetraLedger.BadSpan(index, start(word), end(word));
+            uint256 last = uint32(word >> 16) + uint256(uint16(word));
+            if (uint8(word >> 80) != 0 || last > MAX_INDEX) revert IPetraLedger.Malformed(index);
+            if (kind_ == 0 || kind_ > FA) revert IPetraLedger.BadKind(index, kind_);
+            if (word >> 96 == 0) revert IPetraLedger.ZeroOwner(index);
+            uint256 powerW = uint32(word >> 48);
+            if (powerW == 0) revert IPetraLedger.BadQuantity(index, 0);
+            if (uint16(word) >= MAX_SPAN || last == MAX_INDEX) {
+                revert IPetraLedger.BadSpan(index, uint32(word >> 16), last);
             }
-            if (quantity_ * intervalS % SECONDS_PER_HOUR != 0) {
-                revert IPetraLedger.FractionalPower(index, quantity_);
-            }
+            if (powerW * intervalS % SECONDS_PER_HOUR != 0) revert IPetraLedger.FractionalPower(index, powerW);
         }
     }
 

@@ -24,16 +24,21 @@ library Orders {
         "uint64 expiresS,uint32 leastW,address keepAt,uint8 nonce)"
     );
 
+    /// @dev The first eleven words are the EIP-712 encoding of the order, to be hashed where they lie.
     struct Order {
-        /// EIP-712 digest.
-        bytes32 digest;
+        bytes32 typeHash;
+        uint256 side;
+        bytes32 energyId;
+        bytes32 moneyHash;
         uint256 limit;
-        uint256 expiresS;
-        uint256 leastW;
-        uint256 nonce;
         address deliverTo;
         address payTo;
+        uint256 expiresS;
+        uint256 leastW;
         address keepAt;
+        uint256 nonce;
+        /// EIP-712 digest.
+        bytes32 digest;
         /// Word of the energy note.
         uint256 energy;
         /// Ids of all notes, energy first.
@@ -47,6 +52,7 @@ library Orders {
     /// @notice The order at `pos` in calldata, with its digest.
     function read(uint256 pos, uint256 side, bytes32 separator) internal pure returns (Order memory order) {
         unchecked {
+            (order.typeHash, order.side) = (ORDER_TYPE, side);
             order.limit = Calldata.uintAt(pos, 8);
             order.expiresS = Calldata.uintAt(pos + 8, 8);
             order.leastW = Calldata.uintAt(pos + 16, 4);
@@ -67,31 +73,21 @@ library Orders {
                     Calldata.wordAt(note), bytes32(Calldata.wordAt(note + 32)), Calldata.uintAt(note + 64, 2)
                 );
             }
-            order.digest = Digests.seal(separator, _hash(order, side));
+            order.energyId = order.ids[0];
+            order.digest = Digests.seal(separator, _hash(order));
         }
     }
 
-    function _hash(Order memory order, uint256 side) private pure returns (bytes32) {
+    function _hash(Order memory order) private pure returns (bytes32 hash) {
         bytes32[] memory ids = order.ids;
         bytes32 money;
         assembly ("memory-safe") {
             money := keccak256(add(ids, 0x40), shl(5, sub(mload(ids), 1)))
         }
-        return keccak256(
-            abi.encode(
-                ORDER_TYPE,
-                side,
-                ids[0],
-                money,
-                order.limit,
-                order.deliverTo,
-                order.payTo,
-                order.expiresS,
-                order.leastW,
-                order.keepAt,
-                order.nonce
-            )
-        );
+        order.moneyHash = money;
+        assembly ("memory-safe") {
+            hash := keccak256(order, 352)
+        }
     }
 
     /// @notice Reverts unless the order is in time, not among the `cancelled` nonces of its owner, offers the right

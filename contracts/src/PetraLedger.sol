@@ -446,39 +446,59 @@ contract PetraLedger is IPetraLedger {
 
     // --- Limits --------------------------------------------------------------------------------------------
 
+    /// @dev What a withdrawal is held against, read once.
+    struct Limits {
+        uint256 meter;
+        uint256 feeder;
+        /// By kind: EPA, ECA.
+        uint256[3] meterW;
+        uint256[3] feederW;
+    }
+
     /// @dev Adds the notes to the sums of the meter and its feeder; refuses the first that exceeds a limit.
     function _issue(uint256 meter, MeterAccount storage account, uint256 outputs, uint256 count) private {
         unchecked {
-            _ruleFeeder(_feeders[account.feeder]);
+            FeederAccount storage feeder = _feeders[account.feeder];
+            _ruleFeeder(feeder);
+            Limits memory limits;
+            (limits.meter, limits.feeder) = (meter, account.feeder);
+            (limits.meterW[Notes.EPA], limits.meterW[Notes.ECA]) = (account.maxEpaW, account.maxEcaW);
+            (limits.feederW[Notes.EPA], limits.feederW[Notes.ECA]) = (feeder.exportW, feeder.importW);
+            uint256 creditNano = account.creditNano;
             uint256 outstandingNano = account.outstandingNano;
             for (uint256 i = 0; i < count; ++i) {
                 uint256 word = Calldata.wordAt(outputs + (i << 5));
                 if (Notes.kind(word) == Notes.FA) {
                     outstandingNano += uint64(word);
-                    if (outstandingNano > account.creditNano) {
-                        revert CreditLimit(meter, account.creditNano, outstandingNano);
-                    }
+                    if (outstandingNano > creditNano) revert CreditLimit(meter, creditNano, outstandingNano);
                 } else {
-                    _issueEnergy(meter, account, word);
+                    _issueEnergy(limits, account.issuedW, feeder.issuedW, word);
                 }
             }
             (account.outstandingNano, account.nonce) = (uint64(outstandingNano), account.nonce + 1);
         }
     }
 
-    function _issueEnergy(uint256 meter, MeterAccount storage account, uint256 word) private {
-        uint256 kind = Notes.kind(word);
-        uint256 powerW = uint32(word >> 48);
-        uint256 feeder = account.feeder;
-        FeederAccount storage atFeeder = _feeders[feeder];
-        uint256 limitW = kind == Notes.EPA ? account.maxEpaW : account.maxEcaW;
-        uint256 capW = kind == Notes.EPA ? atFeeder.exportW : atFeeder.importW;
-        uint256 end = Notes.end(word);
-        for (uint256 t = Notes.start(word); t <= end; ++t) {
-            uint256 wouldBeW = _add(account.issuedW, kind, t, powerW);
-            if (wouldBeW > limitW) revert MeterLimit(meter, kind, t, limitW, wouldBeW);
-            wouldBeW = _add(atFeeder.issuedW, kind, t, powerW);
-            if (wouldBeW > capW) revert FeederLimit(feeder, kind, t, capW, wouldBeW);
+    function _issueEnergy(
+        Limits memory limits,
+        mapping(uint256 => uint256) storage byMeterW,
+        mapping(uint256 => uint256) storage byFeederW,
+        uint256 word
+    ) private {
+        unchecked {
+            uint256 kind = Notes.kind(word);
+            uint256 powerW = uint32(word >> 48);
+            uint256 end = Notes.end(word);
+            for (uint256 t = Notes.start(word); t <= end; ++t) {
+                uint256 wouldBeW = _add(byMeterW, kind, t, powerW);
+                if (wouldBeW > limits.meterW[kind]) {
+                    revert MeterLimit(limits.meter, kind, t, limits.meterW[kind], wouldBeW);
+                }
+                wouldBeW = _add(byFeederW, kind, t, powerW);
+                if (wouldBeW > limits.feederW[kind]) {
+                    revert FeederLimit(limits.feeder, kind, t, limits.feederW[kind], wouldBeW);
+                }
+            }
         }
     }
 

@@ -23,8 +23,8 @@ MACHINES = 2
 """Machines that run beside each other, each with its share of the steps."""
 STEPS = int(os.environ.get("PETRA_FUZZ_STEPS", "2000"))
 STEPS_OF_A_RUN = 50
-MISSED = 5
-"""How many rules all runs may fail to reach by chance; tests/contracts has each of them."""
+MISSED = 12
+"""How many rules one machine may fail to reach by chance; tests/contracts has each of them."""
 
 total: Counter[str] = Counter()
 
