@@ -144,8 +144,11 @@ class EvmLedger:
 
     @property
     def now_s(self) -> int:
-        """Unix seconds of the latest block, or of the next one where :meth:`advance_to` set it."""
-        return self._clock.now_s(self._latest()["timestamp"])
+        """Unix seconds of the latest block that counts, or of the next one where :meth:`advance_to` set it."""
+        latest = self._latest()
+        if (unconfirmed := self._patience.confirmations - 1) > 0:
+            latest = self._w3.eth.get_block(max(0, latest["number"] - unconfirmed))
+        return self._clock.now_s(latest["timestamp"])
 
     def advance_to(self, unix_s: int) -> None:
         """Let the next block have the time ``unix_s``. Does nothing for the past, or where nobody can set the time."""

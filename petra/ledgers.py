@@ -1,11 +1,17 @@
 """Opening the ledger of a simulation: the specification, the contract in process, or the contract on a node."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
 from assets.intervals import IntervalGrid
-from assets.keys import Address
+from assets.keys import Address, Digest
 from assets.ledger import SpecLedger
-from assets.transactions import Domain
+from assets.port import Entry, Receipt
+from assets.transactions import Domain, Signed, Transaction
 from contracts import nodes
 from contracts.ledger import EvmLedger
+from contracts.relayer import Patience
 from petra.microgrid import SimulatedLedger
 
 SPEC_DOMAIN = Domain(chain_id=1337, contract=Address(bytes(19) + b"\x01"))
@@ -27,7 +33,8 @@ def open_ledger(where: str, dso: Address, start_s: int, interval_s: int) -> Simu
         raise ValueError(f"--ledger is spec, evm, or a node's URL such as http://127.0.0.1:8545; not {where!r}")
     w3 = nodes.connect(where)
     genesis_s = max(start_s, int(w3.eth.get_block("latest")["timestamp"]) + interval_s)
-    return AheadOfTime.deploy(w3, dso, IntervalGrid(genesis_s, interval_s))
+    patience = Patience(nodes.confirmations(w3))
+    return AheadOfTime.deploy(w3, dso, IntervalGrid(genesis_s, interval_s), patience=patience)
 
 
 def gas_total(ledger: SimulatedLedger) -> int:
@@ -39,7 +46,8 @@ class AheadOfTime(EvmLedger):
     """A node's ledger, with the clock of a simulation that may run ahead of the node's.
 
     Where a node lets nobody set its time, all transactions of the simulation are recorded long before the intervals
-    they are for, so every one is in time; only the parties' idea of "now" moves.
+    they are for, so every one is in time; only the parties' idea of "now" moves. An entry has the simulated time of its
+    submission, or the node's where that is later: the files of a run read as if the node had kept simulated time.
     """
 
     _simulated_s = 0
@@ -53,3 +61,19 @@ class AheadOfTime(EvmLedger):
         """Move simulated time forwards to ``unix_s``, and the node's where it lets us."""
         super().advance_to(unix_s)
         self._simulated_s = max(self._simulated_s, unix_s)
+
+    def submit(self, batch: Sequence[Signed[Transaction]]) -> list[Receipt]:
+        """Relay transactions in order; verdicts have simulated times."""
+        receipts = super().submit(batch)
+        for receipt in receipts:
+            self._submitted_s.setdefault(receipt.digest, self._simulated_s)
+        return [replace(r, time_s=max(r.time_s, self._simulated_s)) for r in receipts]
+
+    def entries(self, start: int = 0) -> list[Entry]:
+        """Accepted transactions from sequence number ``start`` on, with simulated times."""
+        return [replace(e, time_s=max(e.time_s, self._submitted_s.get(e.digest, 0))) for e in super().entries(start)]
+
+    @cached_property
+    def _submitted_s(self) -> dict[Digest, int]:
+        """Simulated time of submission by digest, Unix seconds."""
+        return {}
