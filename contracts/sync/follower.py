@@ -152,14 +152,14 @@ class Follower:
     ) -> list[tuple[LogRecord, bytes]]:
         """All events in order, each compared with its block; a block that should have some is asked once more."""
         hashes = {h.id.number: h.id.hash for h in headers}
-        if any(hashes.get(record.block, block_hash) != block_hash for record, block_hash in records):
-            raise _ChainMoved
         with_events = {record.block for record, _ in records}
         for header in headers:
-            if header.id.number not in with_events and _may_hold(header.bloom, self._contract):
-                number = header.id.number
-                logs = self._logs({"blockHash": "0x" + header.id.hash.hex()})
+            number = header.id.number
+            if number not in with_events and _may_hold(header.bloom, self._contract):
+                logs = self._logs({"fromBlock": number, "toBlock": number})
                 records += [self._record(log, number, number) for log in logs]
+        if any(hashes.get(record.block, block_hash) != block_hash for record, block_hash in records):
+            raise _ChainMoved
         records.sort(key=lambda found: (found[0].block, found[0].position))
         places = [(record.block, record.position) for record, _ in records]
         if len(set(places)) != len(places):

@@ -110,6 +110,12 @@ def evm(chain):
     return EvmLedger.deploy(chain, World.dso.address, World.grid)
 
 
+@pytest.fixture(scope="session")
+def make_world(chain):
+    """Makes worlds, each on a ledger of its own."""
+    return lambda: World(EvmLedger.deploy(chain, World.dso.address, World.grid))
+
+
 @pytest.fixture
 def world(evm):
     return World(evm)
