@@ -181,55 +181,71 @@ def slow_node(tmp_path, real_part):
         yield url
 
 
-def mine_soon(w3, *steps):
-    """Do ``steps`` one after the other in the background, half a second apart."""
+class Miner:
+    """Works on a node in the background, step by step; ``pooled`` waits for a transaction."""
 
-    def run():
-        for step in steps:
-            time.sleep(0.5)
-            step()
+    def __init__(self, url):
+        self._w3, self._thread = nodes.connect(url), None
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread
-
-
-def test_a_transaction_that_the_pool_dropped_is_sent_again(slow_node):
-    w3 = nodes.connect(slow_node)
-
-    def rpc(method, *params):
-        answer = nodes.connect(slow_node).provider.make_request(method, list(params))
+    def rpc(self, method, *params):
+        answer = self._w3.provider.make_request(method, list(params))
         assert "error" not in answer, answer
         return answer["result"]
 
-    mine_soon(w3, lambda: rpc("evm_mine"))
-    ledger = EvmLedger.deploy(w3, DSO.address, IntervalGrid(FAR_S, 3600), LocalKey(Account.create()), Patience(**QUICK))
-    mine_soon(w3, lambda: rpc("anvil_dropAllTransactions"), lambda: rpc("evm_mine"), lambda: rpc("evm_mine"))
+    def mine(self):
+        self.rpc("evm_mine")
+
+    def pooled(self):
+        while int(self.rpc("txpool_status")["pending"], 16) == 0:
+            time.sleep(0.05)
+
+    def do(self, *steps):
+        def run():
+            for step in steps:
+                step()
+
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
+
+    def done(self):
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def miner(slow_node):
+    return Miner(slow_node)
+
+
+def deployed(url, miner, confirmations):
+    miner.do(miner.pooled, *[miner.mine] * confirmations)
+    patience = Patience(confirmations, **QUICK)
+    grid = IntervalGrid(FAR_S, 3600)
+    ledger = EvmLedger.deploy(nodes.connect(url), DSO.address, grid, LocalKey(Account.create()), patience)
+    miner.done()
+    return ledger
+
+
+def test_a_transaction_that_the_pool_dropped_is_sent_again(slow_node, miner):
+    ledger = deployed(slow_node, miner, 1)
+    miner.do(miner.pooled, lambda: miner.rpc("anvil_dropAllTransactions"), miner.pooled, miner.mine)
     assert ledger.submit([price(ledger)])[0].accepted
+    miner.done()
 
 
-def test_a_transaction_that_a_reorganisation_removed_is_recorded_all_the_same(slow_node):
-    w3 = nodes.connect(slow_node)
-
-    def rpc(method, *params):
-        answer = nodes.connect(slow_node).provider.make_request(method, list(params))
-        assert "error" not in answer, answer
-
-    def mine():
-        rpc("evm_mine")
-
-    mine_soon(w3, mine, mine)
-    patience = Patience(confirmations=2, **QUICK)
-    ledger = EvmLedger.deploy(w3, DSO.address, IntervalGrid(FAR_S, 3600), LocalKey(Account.create()), patience)
-    hasty = EvmLedger.at(w3, ledger.domain.contract)
-    signed = price(ledger)
-    removed = []
+def test_a_transaction_that_a_reorganisation_removed_is_recorded_all_the_same(slow_node, miner):
+    ledger = deployed(slow_node, miner, 2)
+    hasty, seen = EvmLedger.at(nodes.connect(slow_node), ledger.domain.contract), []
 
     def look():
-        removed.append(len(hasty.entries()))
+        seen.append(len(hasty.entries()))
 
-    background = mine_soon(w3, mine, look, lambda: rpc("anvil_reorg", 1, []), look, mine, mine)
+    def reorganise():
+        miner.rpc("anvil_reorg", 1, [])
+
+    signed = price(ledger)
+    miner.do(miner.pooled, miner.mine, look, reorganise, look, miner.pooled, miner.mine, look, miner.mine)
     assert ledger.submit([signed])[0].accepted
-    background.join()
-    assert removed[0] == 1, "the reader without patience saw it at once"
+    miner.done()
+    assert seen == [1, 0, 1], "a reader that waits for no confirmation sees it come and go"
     assert [e.signed for e in ledger.entries()] == [e.signed for e in hasty.entries()] == [signed]
