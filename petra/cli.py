@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the audit found a contradiction; 2 the input or the machin
 import json
 import shutil
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,7 @@ def simulate(
     ledger: Annotated[str, typer.Option(help="spec, evm (in process), or the URL of a JSON-RPC node.")] = "evm",
     tariff: Annotated[str, typer.Option(help="What the DSO sells/buys at, USD per kWh.")] = DEFAULT_TARIFF,
     out: Annotated[Path, typer.Option(help="Folder for the files of the run.")] = Path("out/run"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of --out that was cut off.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
 ) -> None:
     """Run a microgrid from homes to bills: every asset on a ledger, every transfer signed, every note mixed."""
@@ -85,6 +87,7 @@ def simulate(
         scenario = default_scenario(
             _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
         )
+        scenario = replace(scenario, record_in=out / "deployments", resume=resume)
         with _progress(console) as progress:
             task = progress.add_task("intervals", total=scenario.intervals)
             run = run_simulation(scenario, lambda done: progress.update(task, completed=done))
