@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assets.hashing import keccak
 from assets.intervals import IntervalGrid
 from assets.keys import Address
+from assets.transactions import Domain
 from contracts import artifact
 from contracts.ledger import EvmLedger
 
@@ -47,6 +48,11 @@ class Deployment:
     grid: IntervalGrid
     code_hash: bytes
     """Keccak-256 of the contract's code on the chain."""
+
+    @property
+    def domain(self) -> Domain:
+        """For which ledger signatures are made."""
+        return Domain(self.chain_id, self.contract)
 
     @classmethod
     def of(cls, w3: "Web3", ledger: EvmLedger) -> "Deployment":

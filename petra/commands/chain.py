@@ -95,6 +95,46 @@ def info(rpc: Rpc = DEFAULT_RPC, deployments: Deployments = DEPLOYMENTS) -> None
         raise typer.Exit(1)
 
 
+@app.command()
+def follow(
+    store: Annotated[Path, typer.Option(help="SQLite file for the events and how far they were read.")],
+    rpc: Rpc = DEFAULT_RPC,
+    deployments: Deployments = DEPLOYMENTS,
+    every: Annotated[float | None, typer.Option(min=0.01, help="Go on, reading every so many seconds.")] = None,
+    confirmations: Annotated[
+        int | None, typer.Option(min=1, help="Blocks to wait for; what the network needs.")
+    ] = None,
+) -> None:
+    """Read the ledger's events into a file: whole ranges of blocks, resumed where the last time ended."""
+    with one_sentence_errors(), _until_stopped():
+        from contracts import deployments as files
+        from contracts import nodes
+        from contracts.errors import NodeBehind
+        from contracts.relayer import Patience
+        from contracts.sync.file import FileStore
+
+        w3 = nodes.connect(rpc)
+        recorded = files.load(w3.eth.chain_id, deployments)
+        if recorded is None:
+            raise ValueError(f"{deployments} records no ledger on chain {w3.eth.chain_id}; run petra chain deploy")
+        file = FileStore(store, recorded.domain)
+        patience = Patience(confirmations or nodes.confirmations(w3))
+        ledger = recorded.open(w3, store=file, patience=patience)
+        try:
+            while True:
+                try:
+                    typer.echo(f"{len(ledger.entries())} transactions")
+                except NodeBehind as lag:
+                    if every is None:
+                        raise
+                    typer.echo(f"petra: {lag}", err=True)
+                if every is None:
+                    return
+                time.sleep(every)
+        finally:
+            file.close()
+
+
 def _chain_rows(w3: "Web3") -> Iterator[tuple[str, object]]:
     from contracts import nodes
 
