@@ -69,6 +69,7 @@ def test_whatever_happens_to_a_transaction_it_is_recorded_once(node, proxy, ledg
 
 
 @pytest.mark.parametrize("way", [w for w in WAYS if w != "duplicate"])
+@pytest.mark.parametrize("ledger", ["our key"], indirect=True)
 @pytest.mark.parametrize("question", ["eth_getTransactionReceipt", "eth_getBlockByNumber", "eth_getLogs"])
 def test_whatever_happens_to_a_question_it_is_asked_again(node, proxy, ledger, way, question):
     proxy.misbehave(question, way)
@@ -80,7 +81,7 @@ def test_whatever_happens_to_a_question_it_is_asked_again(node, proxy, ledger, w
 def test_a_bad_day(node, proxy, ledger):
     luck = random.Random(9)
     signed = []
-    for nonce in range(12):
+    for nonce in range(8):
         methods = (action(ledger), "eth_getTransactionReceipt", "eth_getLogs", "eth_getBlockByNumber")
         for method in luck.sample(methods, 2):
             proxy.misbehave(method, luck.choice(WAYS))
