@@ -5,11 +5,12 @@ import subprocess
 import sys
 import time
 
-from contracts import deployments, nodes
+from assets.intervals import IntervalGrid
+from contracts import anvil, deployments, nodes
 from contracts.ledger import EvmLedger
 from contracts.processes import free_ports
 from contracts.sync.file import FileStore
-from tests.e2e.test_bad_network import DSO, FAR_S, IntervalGrid, price
+from tests.e2e.test_bad_network import DSO, FAR_S, price
 
 
 def follow(url, folder, *more):
@@ -44,8 +45,6 @@ def test_killed_at_any_instant_it_misses_nothing_and_counts_nothing_twice(anvil_
 
 
 def test_a_reorganisation_across_the_cursor_is_followed(tmp_path, real_part):
-    from contracts import anvil
-
     real_part(anvil.find)
     (port,) = free_ports(1)
     with anvil.running(tmp_path / "anvil.log", port, options=()) as url:  # a pruned chain cannot be reorganised
