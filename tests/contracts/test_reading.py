@@ -117,15 +117,15 @@ def test_reading_again_asks_only_for_new_blocks(chain, world, monkeypatch):
 
 def test_a_long_chain_is_read_in_pieces(chain, world, monkeypatch):
     accepted = busy(world)
-    monkeypatch.setattr("contracts.ledger.CHUNK_BLOCKS", 2)
-    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger._since_block)
+    monkeypatch.setattr("contracts.sync.follower.CHUNK_BLOCKS", 2)
+    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger.since_block)
     assert [e.signed for e in reader.entries()[1:]] == accepted
 
 
 def test_a_node_that_fails_while_it_is_read_leaves_nothing_counted_twice(chain, world, monkeypatch):
     notes = [world.issue(world.epa())[0] for _ in range(3)]
-    monkeypatch.setattr("contracts.ledger.CHUNK_BLOCKS", 2)
-    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger._since_block)
+    monkeypatch.setattr("contracts.sync.follower.CHUNK_BLOCKS", 2)
+    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger.since_block)
     answer, asked = chain.eth.get_logs, []
 
     def fail_at_the_second_question(question):

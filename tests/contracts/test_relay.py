@@ -191,9 +191,10 @@ def test_the_binding_says_so_when_the_node_refuses_the_transaction(world, monkey
 
 
 def test_the_binding_does_not_believe_a_receipt_without_events(world, monkeypatch):
+    signed = world.withdraw(world.epa())
     monkeypatch.setattr("contracts.events.decode", lambda logs, contract: [])
     with pytest.raises(NodeError, match="do not answer"):
-        world.ledger.submit([world.withdraw(world.epa())])
+        world.ledger.submit([signed])
 
 
 def test_nobody_can_deploy_a_ledger_without_an_operator(chain, world):
