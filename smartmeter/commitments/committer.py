@@ -74,6 +74,18 @@ class Committer:
             )
         return self._sheet(list(records))
 
+    def commit_all(self, records: Sequence[BillingRecord], intervals: int) -> list[SignedSheet]:
+        """Commit to those of the bills that were not committed to yet, in sheets of at most ``intervals``.
+
+        Raises what :meth:`commit` raises; the others must be those that were committed to.
+        """
+        following = self._book.next_interval
+        old = [r for r in records if following is not None and r.t < following]
+        if old and self._book.records(old[0].t, old[-1].t) != old:
+            raise ValueError("a bill differs from what was committed to; a final bill never changes")
+        new = records[len(old) :]
+        return [self.commit(new[at : at + intervals]) for at in range(0, len(new), intervals)]
+
     def state(self, first: int, last: int) -> Publication:
         """Open the price-weighted sum of ``first..last``: whole sheets, right after the last period.
 

@@ -72,6 +72,16 @@ def test_bills_that_cannot_be_committed_to_are_refused_and_leave_nothing_behind(
     assert home.book.next_interval is None
 
 
+def test_a_longer_period_adds_to_what_was_committed_to(home):
+    bills = home.bills([1, 2, 3, 4, 5])
+    assert [len(s.sheet) for s in home.committer.commit_all(bills[:2], 96)] == [2]
+    assert [len(s.sheet) for s in home.committer.commit_all(bills, 2)] == [2, 1]
+    assert home.committer.commit_all(bills, 2) == []
+    with pytest.raises(ValueError, match="never changes"):
+        home.committer.commit_all(home.bills([1, 9, 3, 4, 5]), 2)
+    assert len(home.committer.state(0, 4).sheets) == 3
+
+
 def test_a_meter_that_is_killed_and_restored_says_what_it_said_before(kit, tmp_path):
     home = kit.Home(path=tmp_path / "book.sqlite")
     records = home.bills([5, -6, 7, 8])
