@@ -223,3 +223,23 @@ def test_numbers_without_an_encoding_are_no_statement(publication):
 def test_a_digest_that_is_no_digest_is_refused(home, publication):
     s = publication.statement.statement
     refused(home, publication, statement=replace(s, sheets=(Digest(bytes(32)), *s.sheets[1:])), field="sheets")
+
+
+@pytest.mark.parametrize("group", sorted(GROUPS))
+def test_the_worked_example_of_the_docs(kit, group):
+    """docs/statements.md, number by number."""
+    curve = GROUPS[group]
+    residuals_wh, consumption, production = [300, -120, 0, 77], 240_000, 90_000
+    bill_nano = 4_000 - 2_400 + 377 * consumption - 120 * production
+    assert bill_nano == 79_681_600
+    blinding = consumption * (1 + 2 + 3 + 4) - production * (5 + 6 + 7 + 8) - 9
+    assert blinding == 59_991
+    terms = [(-1, curve.commit(2_400, 9))]
+    for at, residual_wh in enumerate(residuals_wh):
+        terms.append((consumption, curve.commit(max(0, residual_wh), 1 + at)))
+        terms.append((-production, curve.commit(max(0, -residual_wh), 5 + at)))
+    assert curve.weighted_sum(terms) == curve.commit(79_677_600, 59_991)
+    home = kit.Home(group)
+    publication = home.publish(residuals_wh, level=(consumption, production), fa=(1_000, 600))
+    assert publication.statement.statement.bill_nano == bill_nano
+    home.book.close()
