@@ -6,7 +6,7 @@ commit on secp256k1.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from assets.commitments.group import NEUTRAL, POINT_BYTES, NoPoint, hash_to_point, point_bytes, value_label
@@ -35,6 +35,10 @@ class Bn128:
         """``value * V + blinding * G``."""
         total = _fixed_base(_ZERO, _table(value_generator()), value % ORDER)
         return _encode(_fixed_base(total, _table(_GENERATOR), blinding % ORDER))
+
+    def sum(self, points: Sequence[bytes]) -> bytes:
+        """The sum of points."""
+        return self.weighted_sum((1, point) for point in points)
 
     def weighted_sum(self, terms: Iterable[tuple[int, bytes]]) -> bytes:
         """The sum of ``weight * point``: points of equal weight are added first, then each sum is multiplied once."""

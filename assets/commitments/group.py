@@ -4,7 +4,7 @@ A point is 64 bytes, ``x ‖ y`` big-endian, on both curves: the EVM's own form,
 compressed point, whose square root would be most of the work of a verification. 64 zero bytes are the neutral element.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from assets.hashing import keccak
@@ -33,6 +33,9 @@ class Group(Protocol):
 
     def commit(self, value: int, blinding: int) -> bytes:
         """``value * V + blinding * G``; both integers are taken modulo the order."""
+
+    def sum(self, points: Sequence[bytes]) -> bytes:
+        """The sum of points. Raises :class:`NoPoint` as :meth:`weighted_sum` does."""
 
     def weighted_sum(self, terms: Iterable[tuple[int, bytes]]) -> bytes:
         """The sum of ``weight * point`` over all terms (weights may be negative).

@@ -4,12 +4,12 @@ Blindings go with the standard generator, because libsecp256k1 multiplies that o
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from coincurve import PrivateKey, PublicKey
 
-from assets.commitments.group import NEUTRAL, POINT_BYTES, NoPoint, hash_to_point, point_bytes, value_label
+from assets.commitments.group import NEUTRAL, NoPoint, hash_to_point, point_bytes, value_label
 from assets.keys import ORDER
 
 NAME = "secp256k1"
@@ -28,14 +28,18 @@ class Secp256k1:
         parts = [_times(_value_generator(), value), _blind(blinding % ORDER)]
         return _encode(_sum([part for part in parts if part is not None]))
 
+    def sum(self, points: Sequence[bytes]) -> bytes:
+        """The sum of points."""
+        return _encode(_sum(_decode_all(points)))
+
     def weighted_sum(self, terms: Iterable[tuple[int, bytes]]) -> bytes:
         """The sum of ``weight * point``: points of equal weight are added first, then each sum is multiplied once."""
-        by_weight: defaultdict[int, list[PublicKey]] = defaultdict(list)
+        by_weight: defaultdict[int, list[bytes]] = defaultdict(list)
         for weight, point in terms:
-            by_weight[weight].append(_decode(point))
+            by_weight[weight].append(point)
         parts = []
         for weight, points in by_weight.items():
-            total = _sum(points)
+            total = _sum(_decode_all(points))
             if total is not None:
                 parts.append(_times(total, weight))
         return _encode(_sum([part for part in parts if part is not None]))
@@ -46,13 +50,19 @@ def _value_generator() -> PublicKey:
     return _decode(point_bytes(*hash_to_point(value_label(NAME), FIELD, 7)))
 
 
+def _decode_all(points: Sequence[bytes]) -> list[PublicKey]:
+    """The points, read in one go; one by one only to name the wrong one."""
+    try:
+        return [PublicKey(b"\x04" + point) for point in points]
+    except ValueError:
+        return [_decode(point) for point in points]
+
+
 def _decode(point: bytes) -> PublicKey:
-    if len(point) != POINT_BYTES:
-        raise NoPoint(f"a point has {POINT_BYTES} bytes, this one {len(point)}")
     try:
         return PublicKey(b"\x04" + point)
     except ValueError:
-        raise NoPoint(f"0x{point.hex()} is no point of {NAME}") from None
+        raise NoPoint(f"0x{point.hex()} is no point of {NAME}: 64 bytes on the curve") from None
 
 
 def _encode(point: PublicKey | None) -> bytes:

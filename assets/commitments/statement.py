@@ -12,8 +12,8 @@ secure verifiable secret sharing" (CRYPTO 1991) for the commitment; docs/stateme
 from dataclasses import dataclass
 
 from assets.commitments.group import POINT_BYTES, Group, group_id
-from assets.commitments.sheet import MAX_INTERVALS, Sheet
-from assets.commitments.tariff import Level, Prices, by_interval, levels, prices_hash
+from assets.commitments.sheet import MAX_INTERVALS, PAIR_BYTES, Sheet
+from assets.commitments.tariff import Level, Prices, levels, prices_hash
 from assets.hashing import keccak
 from assets.keys import Address, Digest, SigningKey, recover_address
 from assets.notes import exactly, word
@@ -132,17 +132,14 @@ def sign_private(domain: Domain, group: Group, statement: PrivateStatement, key:
 def totals_of(group: Group, sheets: tuple[Sheet, ...], prices: Prices) -> tuple[Total, ...]:
     """The sums of the sheets' commitments for each pair of prices.
 
-    The sheets must cover the prices' intervals in order. Raises :class:`~assets.commitments.group.NoPoint`.
+    The sheets must cover the prices' intervals in order, without a gap. Raises :class:`~assets.commitments.group.NoPoint`.
     """
+    first = sheets[0].first
     imported: dict[Level, list[bytes]] = {level: [] for level in levels(prices)}
     exported: dict[Level, list[bytes]] = {level: [] for level in imported}
-    prices_of = dict(by_interval(prices))
-    for sheet in sheets:
-        for t in range(sheet.first, sheet.last + 1):
-            imported[prices_of[t]].append(sheet.imported(t))
-            exported[prices_of[t]].append(sheet.exported(t))
-    return tuple(Total(level, _sum(group, imported[level]), _sum(group, exported[level])) for level in imported)
-
-
-def _sum(group: Group, points: list[bytes]) -> bytes:
-    return group.weighted_sum((1, point) for point in points)
+    points = b"".join(sheet.points for sheet in sheets)
+    for run in prices:
+        ends = range((run.first - first) * PAIR_BYTES + POINT_BYTES, (run.last + 1 - first) * PAIR_BYTES, PAIR_BYTES)
+        imported[run.level] += [points[at - POINT_BYTES : at] for at in ends]
+        exported[run.level] += [points[at : at + POINT_BYTES] for at in ends]
+    return tuple(Total(level, group.sum(imported[level]), group.sum(exported[level])) for level in imported)

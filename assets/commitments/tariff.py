@@ -1,7 +1,6 @@
 """The prices of a period, as runs of intervals and as levels: which intervals share a price."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from assets.hashing import keccak
@@ -48,24 +47,9 @@ def prices_of(first: int, last: int, price_of: Callable[[int], PriceChange | Non
     return tuple(runs)
 
 
-def by_interval(prices: Prices) -> Iterator[tuple[int, Level]]:
-    """Every interval of the period with its prices, in order."""
-    for run in prices:
-        for t in range(run.first, run.last + 1):
-            yield t, run.level
-
-
 def levels(prices: Iterable[Run]) -> tuple[Level, ...]:
     """The different pairs of prices of a period, lowest first."""
     return tuple(sorted({run.level for run in prices}, key=_order))
-
-
-def shares(prices: Iterable[Run]) -> Counter[Level]:
-    """How many intervals of the period each pair of prices is in force."""
-    counts: Counter[Level] = Counter()
-    for run in prices:
-        counts[run.level] += run.last - run.first + 1
-    return counts
 
 
 def prices_hash(prices: Iterable[Run]) -> bytes:
