@@ -17,6 +17,9 @@ from assets.port import Entry
 from assets.statement import billed_window, first_open_interval
 from assets.transactions import Domain, PriceChange, Regulate, Settlement, Withdraw, price_in_force
 
+_PERIODS_KEPT = 64
+"""Of how many periods prices are kept at most: strangers may name any."""
+
 
 class PublicLedger(Protocol):
     """What the desk reads of a ledger: a part of :class:`assets.port.Ledger`, so that its published log will do."""
@@ -94,6 +97,9 @@ class PrivateStatements:
         """
         self._follow()
         s = signed.statement
+        touching = [k.sheet for k in self._sheets[s.meter] if k.sheet.first <= s.last and s.first <= k.sheet.last]
+        if not touching:
+            raise BadStatement(s.meter, "sheets", f"interval {s.first} is missing")
         expected = Expected(
             domain=self._ledger.domain,
             group=self._group,
@@ -104,7 +110,6 @@ class PrivateStatements:
             prices=self._prices_of(s.first, s.last),
             fa_withdrawn_nano=self._withdrawn_nano(s),
         )
-        touching = [k.sheet for k in self._sheets[s.meter] if k.sheet.first <= s.last and s.first <= k.sheet.last]
         verify_statement(signed, sorted(touching, key=lambda sheet: sheet.first), expected)
 
     def check_signature(self, signed: SignedPrivateStatement) -> None:
@@ -157,6 +162,8 @@ class PrivateStatements:
                 found = prices_of(first, last, lambda t: price_in_force(prices, grid.start_s(t)))
             except ValueError:
                 found = ()
+            if len(self._periods) >= _PERIODS_KEPT:
+                self._periods.clear()
             self._periods[known] = found
         return self._periods[known]
 

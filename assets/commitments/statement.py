@@ -132,7 +132,8 @@ def sign_private(domain: Domain, group: Group, statement: PrivateStatement, key:
 def totals_of(group: Group, sheets: tuple[Sheet, ...], prices: Prices) -> tuple[Total, ...]:
     """The sums of the sheets' commitments for each pair of prices.
 
-    The sheets must cover the prices' intervals in order, without a gap. Raises :class:`~assets.commitments.group.NoPoint`.
+    The sheets must cover the prices' intervals in order, without a gap.
+    Raises :class:`~assets.commitments.group.NoPoint`.
     """
     first = sheets[0].first
     imported: dict[Level, list[bytes]] = {level: [] for level in levels(prices)}

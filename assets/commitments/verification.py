@@ -89,11 +89,23 @@ def _check_header(s: PrivateStatement, expected: Expected) -> None:
         raise BadStatement(s.meter, "nonce", f"expected {expected.nonce}, got {s.nonce}: replayed, or one is missing")
     if expected.first is not None and s.first != expected.first:
         raise BadStatement(s.meter, "first", f"the period should start at {expected.first}, it starts at {s.first}")
+    if not _covers(expected.prices, s.first, s.last):
+        raise BadStatement(s.meter, "prices", f"the ledger has not a price for every interval of {s.first}..{s.last}")
     if s.prices != expected.prices:
         raise BadStatement(s.meter, "prices", f"not the ledger's prices of {s.first}..{s.last}")
     if s.fa_withdrawn_nano != expected.fa_withdrawn_nano:
         why = f"the ledger shows {expected.fa_withdrawn_nano}, the statement {s.fa_withdrawn_nano}"
         raise BadStatement(s.meter, "fa_withdrawn_nano", why)
+
+
+def _covers(prices: Prices, first: int, last: int) -> bool:
+    """Whether the runs follow one another from ``first`` to ``last``: an interval without a price would be free."""
+    following = first
+    for run in prices:
+        if run.first != following or run.last < run.first:
+            return False
+        following = run.last + 1
+    return following == last + 1
 
 
 def _check_sheets(s: PrivateStatement, sheets: Sequence[Sheet], expected: Expected) -> None:

@@ -84,6 +84,22 @@ def test_other_prices_are_refused(home, publication):
     refused(home, publication, statement=replace(s, totals=totals), field="totals")
 
 
+def test_intervals_without_a_price_are_not_free(home, publication):
+    s = publication.statement.statement
+    cheat = resigned(
+        home,
+        publication,
+        prices=(),
+        totals=(),
+        bill_nano=s.fa_withdrawn_nano - 4800,
+        fa_deposited=home.group.commit(4800, 1),
+        blinding=home.group.order - 1,
+    )
+    verify_opening(cheat.statement.statement, home.group)
+    for prices in ((), s.prices[1:], s.prices[:-1], (s.prices[0], *s.prices[2:])):
+        refused(home, cheat, field="prices", match="not a price for every interval", prices=prices)
+
+
 def test_other_numbers_of_the_ledger_are_refused(home, publication):
     s = publication.statement.statement
     refused(home, publication, statement=replace(s, fa_withdrawn_nano=0), field="fa_withdrawn_nano", match="8000")
