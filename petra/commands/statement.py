@@ -143,6 +143,38 @@ def judge(
     typer.echo(f"meter {s.meter} committed to a residual of {opening.residual_wh} Wh in interval {interval}")
 
 
+@app.command()
+def check(
+    statement: File,
+    ledger: Ledger,
+    openings: Openings,
+    billing: Annotated[Path, typer.Option(help="The home's own bills, billing.jsonl.")],
+) -> None:
+    """Check one's own bill interval by interval: what was committed to, billed, and added up."""
+    with _sentences():
+        from assets.commitments.codec import read_openings, read_publication
+        from assets.commitments.errors import BadStatement
+        from petra.ledger_file import LedgerFile
+        from smartmeter.commitments.own_bill import check_own_bill
+
+        group, sheets, signed = read_publication(statement.read_bytes())
+        singles, deposits = read_openings(openings.read_bytes())
+        if deposits is None:
+            raise ValueError(f"{openings} does not open the deposits; give the file that `make` wrote")
+        s = signed.statement
+        records = _bills(billing, s.meter, s.first, s.last)
+        domain = LedgerFile(ledger).domain
+        try:
+            check_own_bill(domain, group, s, [signed.sheet for signed in sheets], records, singles, deposits)
+        except BadStatement as bad:
+            typer.echo(f"WRONG  {bad}", err=True)
+            raise typer.Exit(1) from None
+    typer.echo(
+        f"right: {len(records)} intervals of meter {s.meter} add up to {format_amount(s.bill_nano)} USD, "
+        "each as it was committed to"
+    )
+
+
 def _group(name: str) -> "Group":
     from assets.commitments.groups import GROUPS
 

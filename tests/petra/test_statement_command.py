@@ -15,7 +15,7 @@ from assets.commitments.sheet import sign_sheet
 from assets.errors import EncodingError
 from dso.private_statements import PrivateStatements
 from petra.cli import app
-from smartmeter.billing import bill_interval
+from smartmeter.billing import bill_interval, to_json
 from smartmeter.commitments.blinding import BlindingSecret
 from smartmeter.commitments.book import CommitmentBook
 from smartmeter.commitments.committer import Committer
@@ -81,6 +81,44 @@ def test_a_meter_states_the_dso_verifies_and_a_judge_sees_one_interval(paths, sm
     again = paths["out"].read_bytes()
     assert make(paths, group=group).exit_code == 0
     assert paths["out"].read_bytes() == again
+
+
+def check(paths, billing=None):
+    billing = billing or paths["billing"]
+    given = ("--ledger", paths["ledger"], "--openings", paths["openings"], "--billing", billing)
+    return run("check", paths["out"], *given)
+
+
+def test_the_prosumer_checks_its_bill_interval_by_interval(paths, small_run, tmp_path):
+    make(paths)
+    own = [record for record in small_run.bills if record.meter == HOME]
+    right = check(paths)
+    assert right.exit_code == 0, right.output
+    assert right.output.startswith(f"right: {len(own)} intervals of meter 3")
+
+    def bills(records):
+        path = tmp_path / "own.jsonl"
+        path.write_text("".join(to_json(record) + "\n" for record in records))
+        return path
+
+    def rebilled(record, **changes):
+        names = {name: getattr(record, name) for name in record.__slots__}
+        inputs = {n: v for n, v in names.items() if n not in ("matched_wh", "residual_wh", "bill_nano")}
+        return bill_interval(**{**inputs, **changes})
+
+    for changes, words in (
+        ({"measured_wh": own[1].measured_wh - 10}, "interval 1: committed"),
+        ({"consumption_nano_per_wh": 999_999}, "interval 1: the bill has other prices"),
+        ({"fa_deposited_nano": own[1].fa_deposited_nano + 1}, "fa_deposited"),
+        ({"fa_withdrawn_nano": own[1].fa_withdrawn_nano + 1}, "fa_withdrawn_nano"),
+    ):
+        wrong = check(paths, bills([own[0], rebilled(own[1], **changes), *own[2:]]))
+        assert wrong.exit_code == 1
+        assert wrong.output.startswith("WRONG  meter 3")
+        assert words in wrong.output
+    missing = check(paths, bills(own[:-1]))
+    assert missing.exit_code == 1
+    assert f"interval {own[-1].t} has no commitment" in missing.output
 
 
 def test_secrets_are_the_owners_alone(paths):
