@@ -4,7 +4,7 @@ Making the commitments of 4 000 homes takes as many meters; here a few homes are
 a verification is kept for the next one but the prices of the period, which are the same for all homes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,6 +33,9 @@ DAY = 96
 
 HOMES_MADE = 4
 """Different homes whose statements are verified in turn."""
+
+CHUNK = 100
+"""Homes that are verified without a pause."""
 
 PLAIN_BYTES = 4 + 8 + 65
 """A reading reported in the clear, every interval: its index, its value, the meter's signature."""
@@ -74,13 +77,29 @@ def rows(sizes: Sizes) -> list[Row]:
     name = "1 home verified on alt_bn128, off the chain"
     result.append(Row(name, chain_s, "s", sizes.runs, Reference("the same on secp256k1", one_s)))
     for count in sizes.statement_homes:
-        runs = sizes.runs if count == 1 else 1
-        verify_s, bare_s = medians_s(runs, again(verify, count), again(bare, min(count, 100)))
-        reference = Reference("coincurve, its additions alone", bare_s * count / min(count, 100))
-        result.append(Row(f"{count:,} homes verified", verify_s, "s", runs, reference))
+        verify_s, bare_s = _in_turns(verify, bare, count, sizes.runs)
+        reference = Reference("coincurve, its additions alone", bare_s)
+        name = f"{count:,} home{'s' * (count > 1)} verified, {count * size / 1000:,.1f} MB of commitments"
+        result.append(Row(name, verify_s, "s", _runs(count, sizes.runs), reference))
     published_s = Reference("published, from 0.18 s to 300 s", PUBLISHED_S)
-    result.append(Row(f"{count:,} homes verified", verify_s, "s", runs, published_s))
+    result.append(Row(f"the same, of {count:,} homes", verify_s, "s", _runs(count, sizes.runs), published_s))
     return result
+
+
+def _runs(count: int, runs: int) -> int:
+    return runs if count == 1 else 1
+
+
+def _in_turns(verify: Callable[[int], None], bare: Callable[[int], None], count: int, runs: int) -> tuple[float, float]:
+    """Seconds for ``count`` homes: a hundred at a time, with a tenth of the reference's work in between."""
+    if count < CHUNK:
+        verify_s, bare_s = medians_s(_runs(count, runs), again(verify, count), again(bare, count))
+        return verify_s, bare_s
+    total_s = [0.0, 0.0]
+    for _ in range(count // CHUNK):
+        for place, taken_s in enumerate(medians_s(1, again(verify, CHUNK), again(bare, CHUNK // 10))):
+            total_s[place] += taken_s
+    return total_s[0], 10 * total_s[1]
 
 
 def home_of(number: int, intervals: int) -> Home:
