@@ -48,8 +48,9 @@ class CommitmentBook:
 
     @property
     def next_interval(self) -> int | None:
-        """The interval after the last one committed to; ``None`` before the first."""
-        (last,) = self._db.execute("SELECT MAX(t) FROM committed").fetchone()
+        """The interval after the last one committed to, or opened; ``None`` before the first."""
+        sql = "SELECT MAX(t) FROM (SELECT t FROM committed UNION ALL SELECT last AS t FROM opened)"
+        (last,) = self._db.execute(sql).fetchone()
         return None if last is None else int(last) + 1
 
     def records(self, first: int, last: int) -> list[BillingRecord]:
@@ -71,10 +72,10 @@ class CommitmentBook:
         first = records[0].t
         self._atomically("INSERT INTO committed VALUES (?, ?, ?)", [(r.t, first, to_json(r)) for r in records])
 
-    def periods(self) -> list[tuple[int, int]]:
-        """The periods opened so far, in the order of their nonces."""
-        rows = self._db.execute("SELECT first, last FROM opened ORDER BY nonce")
-        return [(int(first), int(last)) for first, last in rows]
+    def periods(self) -> dict[tuple[int, int], int]:
+        """The periods opened so far, first and last interval, with their nonces, in order."""
+        rows = self._db.execute("SELECT first, last, nonce FROM opened ORDER BY nonce")
+        return {(int(first), int(last)): int(nonce) for first, last, nonce in rows}
 
     def open(self, nonce: int, first: int, last: int) -> None:
         """Write down that a period was opened."""

@@ -94,15 +94,30 @@ class Committer:
         """
         periods = self._book.periods()
         if (first, last) in periods:
-            return self._publication(periods.index((first, last)), first, last)
-        if periods and first != periods[-1][1] + 1:
-            raise ValueError(f"the next period starts at interval {periods[-1][1] + 1}; each is opened once only")
+            return self._publication(periods[first, last], first, last)
+        stated = max((end for _, end in periods), default=-1)
+        if periods and first != stated + 1:
+            raise ValueError(f"the next period starts at interval {stated + 1}; each is opened once only")
         if first > last:
             raise ValueError(f"a period is first..last; got {first}..{last}")
-        publication = self._publication(len(periods), first, last)
+        nonce = max(periods.values(), default=-1) + 1
+        publication = self._publication(nonce, first, last)
         self._guard.check(publication.statement.statement.prices)
-        self._book.open(len(periods), first, last)
+        self._book.open(nonce, first, last)
         return publication
+
+    def resume(self, last_stated: SignedPrivateStatement) -> None:
+        """Start over with an empty book after this meter's own last statement, as the DSO returns it.
+
+        For a meter whose book is lost: a book restored from an old backup would open intervals a second time.
+        Raises ``ValueError`` for a book that is not empty, or a statement that this meter did not sign here.
+        """
+        s = last_stated.statement
+        if last_stated.signer(self._domain, self._group) != self._key.address or s.meter != self._meter:
+            raise ValueError("this meter did not sign that statement for this ledger and group")
+        if self._book.next_interval is not None:
+            raise ValueError("the book is not empty; resume with a new one")
+        self._book.open(s.nonce, s.first, s.last)
 
     def open_interval(self, t: int) -> IntervalOpening:
         """What the prosumer shows a judge about interval ``t``; never sent to the DSO.

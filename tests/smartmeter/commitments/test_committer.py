@@ -99,13 +99,39 @@ def test_a_meter_that_is_killed_and_restored_says_what_it_said_before(kit, tmp_p
         CommitmentBook(tmp_path / "book.sqlite", 8, home.domain.separator, "secp256k1")
 
 
+def test_a_meter_that_lost_its_book_resumes_after_what_it_last_stated(kit):
+    home, other = kit.Home(), kit.Home(meter=8)
+    home.publish([1, 2, 3])
+    last = home.publish([4, 5, 6], first=3).statement
+    home.book.close()
+    home.open()
+    foreign = other.publish([1, 2, 3]).statement
+    forged = replace(last, statement=replace(last.statement, last=4))
+    for wrong in (foreign, forged):
+        with pytest.raises(ValueError, match="did not sign"):
+            home.committer.resume(wrong)
+    home.committer.resume(last)
+    with pytest.raises(ValueError, match="not empty"):
+        home.committer.resume(last)
+    for first in (0, 3, 5, 7):
+        with pytest.raises(ValueError, match="starts at interval 6"):
+            home.committer.commit(home.bills([9], first))
+    with pytest.raises(ValueError, match="starts at interval 6"):
+        home.committer.state(4, 6)
+    publication = home.publish([7, 8], first=6)
+    assert publication.statement.statement.nonce == 2
+    verify_statement(publication.statement, [s.sheet for s in publication.sheets], home.expected(publication))
+    home.book.close()
+    other.book.close()
+
+
 def test_prices_that_single_out_an_interval_are_not_opened(kit):
     home = kit.Home(guard=3)
     bills = [kit.bill(t, 5, level=(1, 0) if t == 2 else (10**6, 0)) for t in range(6)]
     home.committer.commit(bills)
     with pytest.raises(PricesIsolate, match="in force in 1 intervals"):
         home.committer.state(0, 5)
-    assert home.book.periods() == []
+    assert home.book.periods() == {}
     home.book.close()
 
 
