@@ -3,6 +3,7 @@
 Exit codes: 0 done; 1 a statement or an opening does not verify; 2 the input or the machine is at fault.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,12 +31,15 @@ SHEET_INTERVALS = 96
 
 @app.command()
 def make(
-    billing: Annotated[Path, typer.Option(help="Final bills, billing.jsonl.")],
     meter: Annotated[int, typer.Option(min=0, help="The meter's number at the DSO.")],
-    ledger: Ledger,
-    keystore: Annotated[Path, typer.Option(help="The meter's signing key, Web3 Secret Storage.")],
     state: Annotated[Path, typer.Option(help="Folder of the meter: blinding secret and commitment book, kept.")],
     out: Annotated[Path, typer.Option(help="What to publish to the DSO.")],
+    billing: Annotated[Path | None, typer.Option(help="Final bills, billing.jsonl.")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="The published ledger, ledger.jsonl.")] = None,
+    keystore: Annotated[Path | None, typer.Option(help="The meter's signing key, Web3 Secret Storage.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="A simulated run in place of these three: its keys are throw-away.")
+    ] = None,
     openings: Annotated[Path | None, typer.Option(help="What the prosumer keeps: every interval, openable.")] = None,
     first: Annotated[int | None, typer.Option(min=0, help="First interval; the first bill.")] = None,
     last: Annotated[int | None, typer.Option(min=0, help="Last interval; the last bill.")] = None,
@@ -55,9 +59,14 @@ def make(
         from smartmeter.commitments.price_guard import PriceGuard
 
         chosen = _group(group)
+        if run is not None:
+            billing, ledger, key = run / "billing.jsonl", run / "ledger.jsonl", _simulated_key(run, meter)
+        elif billing is None or ledger is None or keystore is None:
+            raise ValueError("give --billing, --ledger and --keystore, or the folder of a simulated --run")
+        else:
+            key = _signing_key(keystore, password_file)
         records = _bills(billing, meter, first, last)
         domain = LedgerFile(ledger).domain
-        key = _signing_key(keystore, password_file)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret = BlindingSecret(_blinding_secret(state / "blinding.secret"), domain, chosen, meter)
         book = CommitmentBook(state / f"commitments-{chosen.name}.sqlite", meter, domain.separator, chosen.name)
@@ -209,6 +218,17 @@ def _signing_key(keystore: Path, password_file: Path | None) -> "SigningKey":
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{keystore} does not open with this password, or is no Web3 keystore") from None
     return SigningKey(secret)
+
+
+def _simulated_key(run: Path, meter: int) -> "SigningKey":
+    """The throw-away key of a simulated home's meter, from the seed that the run publishes."""
+    from assets.keys import ThrowAwayKeys
+
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    seed = summary.get("seed") if isinstance(summary, dict) else None
+    if type(seed) is not int:
+        raise ValueError(f"{run / 'summary.json'} names no seed; give the folder that petra simulate wrote")
+    return ThrowAwayKeys(seed, f"home {meter} meter").fresh()
 
 
 def _blinding_secret(path: Path) -> bytes:

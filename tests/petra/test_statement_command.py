@@ -83,6 +83,18 @@ def test_a_meter_states_the_dso_verifies_and_a_judge_sees_one_interval(paths, sm
     assert paths["out"].read_bytes() == again
 
 
+def test_a_simulated_runs_meters_state_with_their_throw_away_keys(paths, small_run_dir, tmp_path):
+    rest = ("--meter", HOME, "--state", tmp_path / "s", "--out", paths["out"], "--min-intervals", 1)
+    made = run("make", "--run", small_run_dir, *rest)
+    assert made.exit_code == 0, made.output
+    assert verify(paths).exit_code == 0
+    assert "give --billing, --ledger and --keystore" in run("make", *rest).output
+    (tmp_path / "summary.json").write_text("[]")
+    assert "names no seed" in run("make", "--run", tmp_path, *rest).output
+    (tmp_path / "summary.json").write_text("{")
+    assert run("make", "--run", tmp_path, *rest).exit_code == 2
+
+
 def check(paths, billing=None):
     billing = billing or paths["billing"]
     given = ("--ledger", paths["ledger"], "--openings", paths["openings"], "--billing", billing)
