@@ -55,7 +55,11 @@ class FeederSum:
             if known != answer:
                 raise FeederRefusal(answer.meter, Fault.CONTRADICTION)
             return
-        if answer.step is Step.MASKED:
+        if answer.step is Step.STOOD_IN:
+            stranded = self.stranded(answer.t)
+            due = stranded is not None and answer.meter != stranded
+            due = due and answer.present == presence_digest(self.digest, answer.t, (stranded or 0,))
+        elif answer.step is Step.MASKED:
             due = interval.present is None and answer.t >= self.group.first and answer.present == NOBODY
         else:
             due = interval.present is not None and answer.meter in interval.present
@@ -86,6 +90,17 @@ class FeederSum:
         step = Step.AGREED if len(self.agreements(t)) < self.group.quorum else Step.UNMASKED
         return tuple(m for m in interval.present if (m, step) not in interval.answers)
 
+    def stranded(self, t: int) -> int | None:
+        """The one meter that is present and has not unmasked, if the others can stand in for it.
+
+        They can if nobody is absent and nobody else has still to unmask: what two silent meters share, nobody knows.
+        """
+        interval = self._intervals.get(t, _Interval())
+        if interval.present != self.group.meters or len(self.agreements(t)) < self.group.quorum:
+            return None
+        silent = self.silent(t)
+        return silent[0] if len(silent) == 1 else None
+
     def agreements(self, t: int) -> tuple[Answer, ...]:
         """The agreements received so far; a quorum of them makes the meters unmask."""
         answers = self._intervals.get(t, _Interval()).answers
@@ -97,13 +112,17 @@ class FeederSum:
         Raises :class:`FeederRefusal` naming a meter whose message is missing.
         """
         interval = self._intervals.get(t, _Interval())
+        unmasked = {m: a.value for (m, step), a in interval.answers.items() if step is Step.UNMASKED}
         missing = self.silent(t)
+        stranded = self.stranded(t)
+        if interval.present is not None and stranded is not None:
+            parts = [interval.answers.get((m, Step.STOOD_IN)) for m in interval.present if m != stranded]
+            missing = tuple(m for m in interval.present if m != stranded and (m, Step.STOOD_IN) not in interval.answers)
+            unmasked[stranded] = sum(part.value for part in parts if part is not None)
         if interval.present is None or missing:
             raise FeederRefusal(missing[0] if missing else 0, Fault.NOT_READY)
-        total = 0
-        for meter in interval.present:
-            total += interval.answers[meter, Step.MASKED].value - interval.answers[meter, Step.UNMASKED].value
-        return to_signed(total)
+        masked = sum(interval.answers[meter, Step.MASKED].value for meter in interval.present)
+        return to_signed(masked - sum(unmasked[meter] for meter in interval.present))
 
 
 def sorted_items(answers: dict[tuple[int, Step], Answer]) -> list[tuple[tuple[int, Step], Answer]]:

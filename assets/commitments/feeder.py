@@ -49,7 +49,7 @@ class FeederRefusal(ValueError):
 
 
 class Step(Enum):
-    """The three messages of a meter for one interval; the numbers are signed."""
+    """The messages of a meter for one interval, the last one rarely; the numbers are signed."""
 
     MASKED = 1
     """The reading plus all of the meter's masks."""
@@ -57,6 +57,8 @@ class Step(Enum):
     """Agreement to who is present; no value."""
     UNMASKED = 3
     """The sum of the masks that do not cancel among those present."""
+    STOOD_IN = 4
+    """The meter's part of the own mask of one that is present and did not unmask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ class Answer:
     value: int
     """Modulo 2**64; 0 for an agreement."""
     present: Digest
-    """:func:`presence_digest` of those present; 32 zero bytes for a masked reading, which comes before it is known."""
+    """:func:`presence_digest` of those present; 32 zero bytes for a masked reading, which comes before it is known; for
+    :attr:`Step.STOOD_IN` of the silent meter alone."""
     signature: bytes = b""
 
 

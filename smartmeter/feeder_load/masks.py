@@ -3,10 +3,13 @@
     y_i = m_i + b_i + Σ_{j in group} ±p_ij      ± is + for i < j, - otherwise
     d_i =       b_i + Σ_{j absent}   ±p_ij
     Σ_{present} (y_i - d_i) = Σ_{present} m_i                                modulo 2**64
+    b_i = Σ_{j in group} q_ij                       q_ij is known to i and j, and another than q_ji
 
 The own mask b_i makes it safe to reveal what is shared with an absent meter: its late reading stays under its own mask.
+That it is a sum of parts known to the others lets them stand in for a meter that fell silent after it sent y.
 Source: K. Bonawitz et al., "Practical Secure Aggregation for Privacy-Preserving Machine Learning" (CCS 2017), double
-masking; keys by ECDH on secp256k1 and HKDF (RFC 5869), masks by HMAC-SHA-256.
+masking, with additive parts in place of threshold shares; keys by ECDH on secp256k1 and HKDF (RFC 5869), masks by
+HMAC-SHA-256.
 """
 
 import hmac
@@ -22,7 +25,7 @@ from assets.notes import word
 class MaskSecret:
     """A meter's secret for masks; never shows itself."""
 
-    __slots__ = ("_key", "_own")
+    __slots__ = ("_key",)
 
     def __init__(self, secret: bytes) -> None:
         """``secret``: 32 bytes between 1 and the order of secp256k1 - 1, made for masks alone."""
@@ -30,7 +33,6 @@ class MaskSecret:
             self._key = PrivateKey(secret)
         except ValueError:
             raise ValueError("a mask secret is 32 bytes between 1 and the group order - 1") from None
-        self._own = hmac.digest(secret, b"PETra own masks v1", "sha256")
 
     @property
     def public(self) -> bytes:
@@ -39,13 +41,15 @@ class MaskSecret:
 
     def masks_for(self, digest: Digest, group: FeederGroup, meter: int) -> "Masks":
         """The masks of ``meter`` in a group that was checked."""
-        shared = {}
+        shared, own, lent = {}, {}, {}
         for member in group.members:
-            if member.meter != meter:
+            other = member.meter
+            if other != meter:
                 extracted = hmac.digest(digest, self._key.ecdh(member.mask_key), "sha256")
-                pair = word(min(meter, member.meter), 32) + word(max(meter, member.meter), 32)
-                shared[member.meter] = hmac.digest(extracted, b"PETra shared masks v1" + pair + b"\x01", "sha256")
-        return Masks(meter, hmac.digest(self._own, digest, "sha256"), shared)
+                shared[other] = _expand(extracted, b"shared", min(meter, other), max(meter, other))
+                own[other] = _expand(extracted, b"own", meter, other)
+                lent[other] = _expand(extracted, b"own", other, meter)
+        return Masks(meter, shared, own, lent)
 
     def __repr__(self) -> str:
         return "MaskSecret()"
@@ -57,10 +61,10 @@ class MaskSecret:
 class Masks:
     """The masks of one meter in one group; integers modulo 2**64."""
 
-    __slots__ = ("_meter", "_own", "_shared")
+    __slots__ = ("_lent", "_meter", "_own", "_shared")
 
-    def __init__(self, meter: int, own: bytes, shared: dict[int, bytes]) -> None:
-        self._meter, self._own, self._shared = meter, own, shared
+    def __init__(self, meter: int, shared: dict[int, bytes], own: dict[int, bytes], lent: dict[int, bytes]) -> None:
+        self._meter, self._shared, self._own, self._lent = meter, shared, own, lent
 
     def all(self, t: int) -> int:
         """The own mask plus those shared with every other member."""
@@ -68,7 +72,12 @@ class Masks:
 
     def own_and_shared(self, t: int, others: Iterable[int]) -> int:
         """The own mask plus those shared with ``others``."""
-        return (_draw(self._own, t) + sum(self._with(other, t) for other in others)) % MODULUS
+        own = sum(_draw(key, t) for key in self._own.values())
+        return (own + sum(self._with(other, t) for other in others)) % MODULUS
+
+    def part_of(self, t: int, other: int) -> int:
+        """This meter's part of the own mask of ``other``."""
+        return _draw(self._lent[other], t)
 
     def _with(self, other: int, t: int) -> int:
         mask = _draw(self._shared[other], t)
@@ -76,6 +85,12 @@ class Masks:
 
     def __repr__(self) -> str:
         return f"Masks(meter={self._meter}, shared_with={len(self._shared)})"
+
+
+def _expand(extracted: bytes, purpose: bytes, first: int, second: int) -> bytes:
+    """HKDF's second half, one block: a key for the purpose and the ordered pair."""
+    info = b"PETra feeder masks v1/" + purpose + word(first, 32) + word(second, 32)
+    return hmac.digest(extracted, info + b"\x01", "sha256")
 
 
 def _draw(key: bytes, t: int) -> int:

@@ -44,6 +44,8 @@ class _Interval:
     masked: Answer
     present: tuple[int, ...] | None = None
     """Who the meter agreed is present."""
+    unmasked: bool = False
+    """Whether it saw a quorum agree to the same."""
 
 
 class FeederMember:
@@ -149,7 +151,24 @@ class FeederMember:
             raise FeederRefusal(self._meter, Fault.NO_QUORUM)
         absent = [meter for meter in group.meters if meter not in present]
         value = interval.joined.masks.own_and_shared(t, absent)
+        interval.unmasked = True
         return self._sign(self._answer(interval, t, Step.UNMASKED, value))
+
+    def stand_in(self, t: int, silent: int) -> Answer:
+        """This meter's part of what ``silent`` should have unmasked, and did not.
+
+        Harmless whether or not it is silent in earnest: a quorum agreed that it is present, so its own mask is due.
+        Raises :class:`FeederRefusal` before this meter has unmasked, and for a meter that is not among those present.
+        """
+        interval = self._interval(t)
+        if not interval.unmasked:
+            raise FeederRefusal(self._meter, Fault.NOT_READY)
+        if silent == self._meter or silent not in (interval.present or ()):
+            raise FeederRefusal(silent, Fault.NOT_A_MEMBER)
+        digest = interval.joined.digest
+        value = interval.joined.masks.part_of(t, silent)
+        stand_in = Answer(digest, t, self._meter, Step.STOOD_IN, value, presence_digest(digest, t, (silent,)))
+        return self._sign(stand_in)
 
     def _in_force(self, t: int) -> _Joined:
         joined = [j for j in self._joined.values() if j.group.first <= t]

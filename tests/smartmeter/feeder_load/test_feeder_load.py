@@ -95,17 +95,61 @@ def test_the_sum_of_those_present_comes_out_whoever_is_silent(values, silent):
     assert feeder.run(everybody, T + 1) == sum(values)
 
 
-def test_the_next_interval_does_not_suffer_from_a_meter_that_vanished_half_way(feeder):
-    for answer in feeder.mask(dict.fromkeys(range(1, 13), 5)).values():
+def without(feeder, vanished, silent=()):
+    """All but ``silent`` send a reading, all but ``vanished`` agree and unmask."""
+    values = {m: 5 * m for m in range(1, 13) if m not in silent}
+    for answer in feeder.mask(values).values():
         feeder.dso.receive(answer)
     present = feeder.close()
-    for m in present[:-1]:
+    alive = [m for m in present if m not in vanished]
+    for m in alive:
         feeder.dso.receive(feeder.meters[m].agree(T, present))
-    for m in present[:-1]:
+    for m in alive:
         feeder.dso.receive(feeder.meters[m].unmask(T, feeder.dso.agreements(T)))
-    assert feeder.dso.silent(T) == (12,)
-    refuses(Fault.NOT_READY, feeder.dso.load_wh, T, meter=12)
-    assert feeder.run(dict.fromkeys(range(1, 12), 5), T + 1) == 55
+    return values, alive
+
+
+@pytest.mark.parametrize("vanished", [1, 6, 12])
+def test_the_others_stand_in_for_a_meter_that_vanished_half_way(feeder, vanished):
+    values, alive = without(feeder, {vanished})
+    assert feeder.dso.silent(T) == (vanished,)
+    assert feeder.dso.stranded(T) == vanished
+    refuses(Fault.NOT_READY, feeder.dso.load_wh, T, meter=alive[0])
+    for m in alive:
+        feeder.dso.receive(feeder.meters[m].stand_in(T, vanished))
+    assert feeder.dso.load_wh(T) == sum(values.values())
+
+
+def test_a_meter_that_was_only_slow_unmasks_after_others_stood_in(feeder):
+    values, alive = without(feeder, {12})
+    for m in alive[:4]:
+        feeder.dso.receive(feeder.meters[m].stand_in(T, 12))
+    feeder.meters[12].agree(T, feeder.close())
+    feeder.dso.receive(feeder.meters[12].unmask(T, feeder.dso.agreements(T)))
+    assert feeder.dso.load_wh(T) == sum(values.values())
+    refuses(Fault.NOT_READY, feeder.dso.receive, feeder.meters[5].stand_in(T, 12))
+
+
+@pytest.mark.parametrize(("vanished", "silent"), [({11, 12}, ()), ({12}, (11,))])
+def test_two_silent_meters_spoil_one_interval_and_not_the_next(feeder, vanished, silent):
+    without(feeder, vanished, silent)
+    assert feeder.dso.stranded(T) is None
+    refuses(Fault.NOT_READY, feeder.dso.load_wh, T)
+    refuses(Fault.NOT_READY, feeder.dso.receive, feeder.meters[1].stand_in(T, 12))
+    assert feeder.run(dict.fromkeys(range(1, 11), 5), T + 1) == 50
+
+
+def test_nobody_stands_in_before_a_quorum_agreed_or_for_a_meter_that_is_not_present(feeder):
+    for answer in feeder.mask(dict.fromkeys(range(1, 12), 5)).values():
+        feeder.dso.receive(answer)
+    present = feeder.close()
+    refuses(Fault.NOT_READY, feeder.meters[1].stand_in, T, 2)
+    for m in present:
+        feeder.dso.receive(feeder.meters[m].agree(T, present))
+    refuses(Fault.NOT_READY, feeder.meters[1].stand_in, T, 2)
+    feeder.meters[1].unmask(T, feeder.dso.agreements(T))
+    refuses(Fault.NOT_A_MEMBER, feeder.meters[1].stand_in, T, 12, meter=12)
+    refuses(Fault.NOT_A_MEMBER, feeder.meters[1].stand_in, T, 1, meter=1)
 
 
 def test_too_few_present_are_no_sum(feeder):
@@ -151,7 +195,7 @@ def keys_of(meter, other):
     """The key of the mask that two meters share, and the meter's own."""
     group = group_of(range(1, 13))
     held = SECRETS[meter].masks_for(group_digest(DOMAIN, group), group, meter)
-    return held._shared[other], held._own
+    return held._shared[other], held._own[other]
 
 
 @settings(max_examples=15)
@@ -188,7 +232,7 @@ def test_a_reading_that_comes_late_stays_hidden_although_the_others_revealed_the
     revealed = recovered(seen)
     assert revealed != 112
     true_draw = masks_module._draw
-    owns = {keys_of(m, 1 if m > 1 else 2)[1] for m in values}
+    owns = {keys_of(m, other)[1] for m in values for other in values if m != other}
     monkeypatch.setattr(masks_module, "_draw", lambda key, t: 0 if key in owns else true_draw(key, t))
     _, unprotected = view(values, {12}, {12}, {})
     assert recovered(unprotected) == 112
