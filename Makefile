@@ -9,13 +9,14 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: help demo test check format bench artifacts lock clean
+.PHONY: help demo test check format bench bench-meter artifacts lock clean
 
 help:
 	@echo "make demo       one trading day of a microgrid, from homes to bills (out/demo/report.html)"
 	@echo "make test       the whole test suite"
 	@echo "make check      ruff, format, mypy --strict, import-linter, contract-artifact drift"
 	@echo "make bench      timings beside a named reference"
+	@echo "make bench-meter  private statements and meters beside a named reference (minutes)"
 	@echo "make format     ruff's fixes and format, in place"
 	@echo "make artifacts  recompile contracts/src (needs Node and npm)"
 	@echo "make lock       re-pin requirements/ (needs uv)"
@@ -53,6 +54,9 @@ format: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
+
+bench-meter: $(DEV)
+	$(BIN)/python -m benchmarks meter
 
 artifacts: $(DEV)
 	$(BIN)/python -m contracts.compile --write

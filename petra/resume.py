@@ -88,8 +88,10 @@ class ResumedLedger:
         self._now_s = entry.time_s
         self.live.note_submission(entry.digest, entry.time_s)
         self._past.append(entry)
-        apply(self._state, entry.signed.tx)
-        return Receipt(entry.digest, None, entry.time_s)
+        self._state.time_s = entry.time_s
+        apply(self._state, entry.signed.tx, entry.digest)
+        fills = (None,) * len(signed.tx.fills) if isinstance(signed.tx, Settle) else ()
+        return Receipt(entry.digest, None, entry.time_s, fills)
 
     def entries(self, start: int = 0) -> list[Entry]:
         """Accepted transactions from sequence number ``start`` on, up to where the run is."""
