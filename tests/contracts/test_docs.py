@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from assets.errors import REFUSALS
-from contracts import artifact
+from assets.groups import Groups
+from assets.keys import Address, Digest
+from assets.notes import IssuedNote, eca, epa, fa
+from assets.orders import Fill, Order, Side, SignedOrder
+from assets.transactions import Settle, Signed, Transact, Withdraw
+from contracts import artifact, encoding
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "contracts" / "src"
@@ -72,3 +77,50 @@ def test_every_rule_of_the_specification_is_on_the_page():
     for path in (ROOT / "assets" / "rules").glob("*.py"):
         checks = set(re.findall(r"^def (_?check_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE))
         assert checks - named <= {"_check_kind"}, path.name
+
+
+ALICE, ORIGIN, SIGNATURE = Address(b"\1" * 20), Digest(b"\2" * 32), bytes(65)
+
+
+def length_on_page(title, **counts):
+    """Where the table after ``title`` ends, with these numbers for its letters; its rows must leave no gap."""
+    table = PAGE.split(title)[1].split("| --- | --- | --- |\n")[1].split("\n\n")[0]
+    at = 0
+    for row in table.splitlines():
+        first, size = (
+            eval(re.sub(r"(\d) ([a-z(])", r"\1 * \2", cell.replace(" each", " s")), {}, counts) if cell else None
+            for cell in (cell.strip() for cell in row.split("|")[1:3])
+        )
+        assert first == at, row
+        at += size or 0
+    return at
+
+
+def body_of(tx, *signatures):
+    """The packed body of a call: the first byte string of its calldata."""
+    call = encoding.encode(Signed(tx, signatures), Groups())
+    at = encoding.SELECTOR + int.from_bytes(call[4:36], "big")
+    length = int.from_bytes(call[at : at + 32], "big")
+    return call[at + 32 : at + 32 + length]
+
+
+def test_the_bytes_of_a_withdrawal_are_those_on_the_page():
+    body = body_of(Withdraw(1, 2, 3, (epa(ALICE, 4, 5, 6), fa(ALICE, 7), fa(ALICE, 8))), SIGNATURE)
+    assert len(body) == length_on_page("**Withdraw body**", n=3)
+
+
+def test_the_bytes_of_a_transact_are_those_on_the_page():
+    inputs = tuple(IssuedNote(fa(ALICE, amount), ORIGIN, amount) for amount in range(5))
+    body = body_of(Transact(inputs, (fa(ALICE, 10), fa(ALICE, 11))), SIGNATURE, SIGNATURE)
+    assert len(body) == length_on_page("**Transact body**", m=5, n=2, s=2)
+
+
+@pytest.mark.parametrize("money", [1, 16])
+def test_the_bytes_of_a_settlement_are_those_on_the_page(money):
+    terms = (1, ALICE, ALICE, 2, 3)
+    notes = tuple(IssuedNote(fa(ALICE, 9), ORIGIN, index) for index in range(money))
+    sell = Order(Side.SELL, IssuedNote(epa(ALICE, 4, 5, 6), ORIGIN, 0), (), *terms)
+    buy = Order(Side.BUY, IssuedNote(eca(ALICE, 4, 5, 6), ORIGIN, 1), notes, *terms)
+    fill = Fill(SignedOrder(sell, (SIGNATURE,)), SignedOrder(buy, (SIGNATURE, SIGNATURE)), 4, 1)
+    orders = length_on_page("An order:", k=0, s=1) + length_on_page("An order:", k=money, s=2)
+    assert len(body_of(Settle((fill, fill)))) == 2 * (length_on_page("**Settle body**") + orders)
