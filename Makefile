@@ -77,7 +77,7 @@ $(SLITHER):
 	build/slither/bin/pip install --quiet --disable-pip-version-check slither-analyzer==$(SLITHER_VERSION)
 
 slither: $(SLITHER) $(FORGE)
-	cd contracts && ../$(SLITHER) src/PetraLedger.sol --config-file slither.json
+	cd contracts && PATH=$$PWD/node_modules/.bin:$$PATH ../$(SLITHER) . --config-file slither.json --fail-low
 
 lock:
 	$(LOCK) --extra evm --extra homes --extra report --extra build -o requirements/run.txt

@@ -63,6 +63,33 @@ contract Handler is TypedData {
 
     // --- Actions -------------------------------------------------------------------------------------------
 
+    /// A single note that takes all that is left below the limits, or one unit more.
+    function withdrawRest(uint256 seed) external {
+        uint256 meter = seed % METERS;
+        uint256 kind = _bound(seed >> 8, 1, 3);
+        uint256 t = (seed >> 16) % INTERVALS;
+        bool fits = (seed >> 24) % 4 == 0;
+        uint256 rest = _rest(meter, kind, t);
+        if (rest == 0) fits = false;
+        uint256[] memory words = new uint256[](1);
+        words[0] = _word(VM.addr(OWNER_KEY + seed % OWNERS), kind, fits ? rest : rest + 1, t, 0);
+        uint256 nonce = ledger.meterNonce(meter);
+        bytes32 digest = _seal(address(ledger), _hashWithdraw(meter, nonce, 5, words));
+        (bytes memory signature,) = _sign(METER_KEY + meter, digest, 15);
+        bytes memory body = abi.encodePacked(uint32(meter), uint64(nonce), uint32(5), uint16(1), words, signature);
+        _expect("rest", abi.encodeCall(ledger.withdraw, (body)), fits);
+        if (fits) _keep(digest, words);
+    }
+
+    function _rest(uint256 meter, uint256 kind, uint256 t) private view returns (uint256) {
+        if (kind == 3) return CREDIT - ledger.meterOutstanding(meter);
+        (uint256 epa, uint256 eca) = ledger.meterIssued(meter, t);
+        (uint256 allEpa, uint256 allEca) = ledger.feederIssued(FEEDER, t);
+        uint256 ofMeter = MAX_METER_W - (kind == 1 ? epa : eca);
+        uint256 ofFeeder = MAX_FEEDER_W - (kind == 1 ? allEpa : allEca);
+        return ofMeter < ofFeeder ? ofMeter : ofFeeder;
+    }
+
     /// A withdrawal of up to 20 notes, within the limits or not; signed by the meter, or badly.
     function withdraw(uint256 seed) external {
         uint256 meter = seed % METERS;
