@@ -43,15 +43,13 @@ abstract contract Base {
         uint256 width = 1;
         while (width < size) width *= 2;
         leaves = new bytes32[](width);
-        for (uint256 i = 0; i < size; ++i) leaves[i] = keccak256(abi.encode(words[base + i]));
+        for (uint256 i = 0; i < size; ++i) {
+            leaves[i] = keccak256(abi.encode(words[base + i]));
+        }
     }
 
     /// @return path the siblings of note `index`, from the leaf up; `root` of its group.
-    function _prove(uint256[] memory words, uint256 index)
-        internal
-        pure
-        returns (bytes memory path, bytes32 root)
-    {
+    function _prove(uint256[] memory words, uint256 index) internal pure returns (bytes memory path, bytes32 root) {
         bytes32[] memory level = _leaves(words, index);
         uint256 place = index % 16;
         uint8 depth = 0;
@@ -59,7 +57,9 @@ abstract contract Base {
         while (level.length > 1) {
             siblings = abi.encodePacked(siblings, level[place ^ 1]);
             bytes32[] memory above = new bytes32[](level.length / 2);
-            for (uint256 i = 0; i < above.length; ++i) above[i] = _parent(level[2 * i], level[2 * i + 1]);
+            for (uint256 i = 0; i < above.length; ++i) {
+                above[i] = _parent(level[2 * i], level[2 * i + 1]);
+            }
             (level, place, depth) = (above, place / 2, depth + 1);
         }
         return (abi.encodePacked(depth, siblings), level[0]);

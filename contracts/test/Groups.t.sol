@@ -44,7 +44,9 @@ contract GroupsTest is Base {
 
     function _make(uint256 seed, uint256 count) private returns (uint256[] memory words) {
         words = new uint256[](count);
-        for (uint256 i = 0; i < count; ++i) words[i] = uint256(keccak256(abi.encode(seed, i)));
+        for (uint256 i = 0; i < count; ++i) {
+            words[i] = uint256(keccak256(abi.encode(seed, i)));
+        }
         harness.create(ORIGIN, words);
     }
 
@@ -90,7 +92,9 @@ contract GroupsTest is Base {
         uint256[] memory words = _make(seed, _bound(n, 2, 16));
         (bytes memory path,) = _prove(words, 0);
         bytes memory shorter = new bytes(path.length - 32);
-        for (uint256 i = 33; i < path.length; ++i) shorter[i - 32] = path[i];
+        for (uint256 i = 33; i < path.length; ++i) {
+            shorter[i - 32] = path[i];
+        }
         shorter[0] = bytes1(uint8(path[0]) - 1);
         bytes32 inner = keccak256(abi.encode(keccak256(abi.encode(words[0])), keccak256(abi.encode(words[1]))));
         require(!_spends(uint256(inner), 0, shorter), "inner node");

@@ -45,7 +45,9 @@ contract LedgerInvariants is Base {
             require(unspent[2 * t] == epa && unspent[2 * t + 1] == eca, "energy");
         }
         uint256 owed = handler.settledNano();
-        for (uint256 m = 0; m < handler.METERS(); ++m) owed += ledger.meterOutstanding(m);
+        for (uint256 m = 0; m < handler.METERS(); ++m) {
+            owed += ledger.meterOutstanding(m);
+        }
         require(unspent[8] == owed, "money");
     }
 

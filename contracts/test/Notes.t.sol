@@ -65,7 +65,9 @@ contract NotesTest is Base {
     function testFuzz_balance(uint256 seed, uint8 n, uint8 m, bool mend) external view {
         uint256[] memory inputs = _random(seed, _bound(n, 1, 8));
         uint256[] memory outputs = mend ? _rearranged(inputs, seed) : _random(~seed, _bound(m, 1, 8));
-        if (mend && m % 4 == 0) outputs[m % outputs.length] += uint256(1) << (Notes.kind(outputs[m % outputs.length]) == 3 ? 0 : 48);
+        if (mend && m % 4 == 0) {
+            outputs[m % outputs.length] += uint256(1) << (Notes.kind(outputs[m % outputs.length]) == 3 ? 0 : 48);
+        }
         bytes4 expected = 0;
         uint256 kind = 1;
         uint256 t = 0;
@@ -78,9 +80,7 @@ contract NotesTest is Base {
             require(expected == 0, "accepted");
         } catch (bytes memory reason) {
             require(expected != 0, "refused");
-            require(
-                keccak256(reason) == keccak256(abi.encodeWithSelector(expected, kind - 1, t - 1)), "another place"
-            );
+            require(keccak256(reason) == keccak256(abi.encodeWithSelector(expected, kind - 1, t - 1)), "another place");
         }
     }
 
@@ -158,6 +158,8 @@ contract NotesTest is Base {
     }
 
     function _number(bytes memory b, uint256 first, uint256 size) private pure returns (uint256 value) {
-        for (uint256 i = first; i < first + size; ++i) value = value * 256 + uint8(b[i]);
+        for (uint256 i = first; i < first + size; ++i) {
+            value = value * 256 + uint8(b[i]);
+        }
     }
 }

@@ -67,8 +67,7 @@ abstract contract TypedData is Base {
         pure
         returns (bytes32)
     {
-        bytes memory kind =
-            abi.encodePacked("Withdraw(uint32 meter,uint64 nonce,uint32 window,Note[] outputs)", NOTE);
+        bytes memory kind = abi.encodePacked("Withdraw(uint32 meter,uint64 nonce,uint32 window,Note[] outputs)", NOTE);
         return keccak256(abi.encode(keccak256(kind), meter, nonce, window, _hashNotes(outputs)));
     }
 
@@ -83,12 +82,11 @@ abstract contract TypedData is Base {
 
     function _hashOrder(Order memory o) internal pure returns (bytes32) {
         bytes32 kind = keccak256(
-            "Order(uint8 side,bytes32 energy,bytes32[] money,uint64 limitNanoPerWh,address deliverTo,address payTo,uint64 expiresS,uint32 leastW,address keepAt,uint8 nonce)"
+            "Order(uint8 side,bytes32 energy,bytes32[] money,uint64 limitNanoPerWh,address deliverTo,address payTo,"
+            "uint64 expiresS,uint32 leastW,address keepAt,uint8 nonce)"
         );
         bytes memory head = abi.encode(kind, o.side, o.energy, keccak256(abi.encodePacked(o.money)), o.limitNanoPerWh);
-        return keccak256(
-            bytes.concat(head, abi.encode(o.deliverTo, o.payTo, o.expiresS, o.leastW, o.keepAt, o.nonce))
-        );
+        return keccak256(bytes.concat(head, abi.encode(o.deliverTo, o.payTo, o.expiresS, o.leastW, o.keepAt, o.nonce)));
     }
 
     function _hashFill(bytes32 sell, bytes32 buy, uint256 powerW, uint256 price) internal pure returns (bytes32) {
@@ -107,7 +105,8 @@ abstract contract TypedData is Base {
     function _hashRegulate(IPetraLedger.Regulate memory r) internal pure returns (bytes32) {
         bytes32 kind = keccak256(
             abi.encodePacked(
-                "Regulate(uint64 nonce,FeederCapacity[] feeders,Authorisation[] authorise,uint32[] ban,Settlement[] settle,PriceChange[] prices,uint40 timeS,address successor)",
+                "Regulate(uint64 nonce,FeederCapacity[] feeders,Authorisation[] authorise,uint32[] ban,"
+                "Settlement[] settle,PriceChange[] prices,uint40 timeS,address successor)",
                 AUTHORISATION,
                 FEEDER_CAPACITY,
                 PRICE_CHANGE,
