@@ -71,6 +71,7 @@ class SpecLedger:
 
     def __init__(self, domain: Domain, grid: IntervalGrid, dso: Address, time_s: int | None = None) -> None:
         self.state = LedgerState(domain, grid, dso, grid.genesis_s if time_s is None else time_s)
+        self._founder = dso
         self._entries: list[Entry] = []
 
     @property
@@ -84,8 +85,13 @@ class SpecLedger:
         return self.state.grid
 
     @property
+    def founder(self) -> Address:
+        """Whose signature the first regulatory transaction carries."""
+        return self._founder
+
+    @property
     def dso(self) -> Address:
-        """Whose signature regulatory transactions carry."""
+        """Whose signature the next regulatory transaction carries."""
         return self.state.dso
 
     @property

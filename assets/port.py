@@ -69,8 +69,12 @@ class Ledger(Protocol):
         """The time grid of delivery intervals."""
 
     @property
+    def founder(self) -> Address:
+        """Whose signature the first regulatory transaction carries."""
+
+    @property
     def dso(self) -> Address:
-        """Whose signature regulatory transactions carry."""
+        """Whose signature the next regulatory transaction carries."""
 
     @property
     def now_s(self) -> int:

@@ -152,6 +152,11 @@ class EvmLedger:
         return self._grid
 
     @property
+    def founder(self) -> Address:
+        """Whose signature the first regulatory transaction carries."""
+        return self._founder
+
+    @property
     def dso(self) -> Address:
         """Whose signature the next regulatory transaction carries."""
         return self._synced().dso

@@ -15,7 +15,7 @@ from assets.keys import Address
 from assets.ledger import LedgerState, apply, price_at
 from assets.notes import NoteId
 from assets.port import Entry, NoteStatus, Receipt
-from assets.transactions import NO_MEMO, Domain, PriceChange, Signed, Transact, Transaction, digest
+from assets.transactions import NO_MEMO, Domain, PriceChange, Settle, Signed, Transact, Transaction, digest
 from petra.ledgers import AheadOfTime
 
 
@@ -31,7 +31,7 @@ class ResumedLedger:
         """The ledger itself, as it stands now."""
         self._recorded = ledger.entries()
         self._past: list[Entry] = []
-        self._state = LedgerState(ledger.domain, ledger.grid, ledger.dso, ledger.grid.genesis_s)
+        self._state = LedgerState(ledger.domain, ledger.grid, ledger.founder, ledger.grid.genesis_s)
         self._now_s = min(ledger.now_s, ledger.grid.genesis_s - ledger.grid.interval_s)
 
     @property
@@ -52,6 +52,11 @@ class ResumedLedger:
     def grid(self) -> IntervalGrid:
         """The time grid of delivery intervals."""
         return self.live.grid
+
+    @property
+    def founder(self) -> Address:
+        """Whose signature the first regulatory transaction carries."""
+        return self.live.founder
 
     @property
     def dso(self) -> Address:

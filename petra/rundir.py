@@ -25,7 +25,7 @@ def write_run(run: Run, learnt: Sequence[Learnt], out: Path) -> dict[str, object
     chain = HashChain()
     ledger = run.grid.ledger
     with (out / "ledger.jsonl").open("wb") as file:
-        file.writelines(encode_log(Genesis(ledger.domain, ledger.grid, ledger.dso), run.entries, chain))
+        file.writelines(encode_log(Genesis(ledger.domain, ledger.grid, ledger.founder), run.entries, chain))
     _write_lines(out / "billing.jsonl", (to_json(record) for record in run.bills))
     _write_lines(out / "truth.jsonl", (json.dumps(line) for line in _truth(run)))
     write_csv(out / "bills.csv", bill_rows(home_bills(run.bills)))

@@ -171,5 +171,5 @@ def run(chain, seed):
     try:
         run_state_machine_as_test(Machine, settings=profile)
     except Exception as failure:
-        failure.add_note(f"seed {seed}: run PETRA_FUZZ={seed // 10**6} make fuzz")
+        failure.add_note(f"to repeat it: make fuzz SEED={seed // 10**6} STEPS={STEPS}")
         raise
