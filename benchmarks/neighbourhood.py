@@ -17,6 +17,7 @@ from assets.transactions import (
     Transaction,
     Withdraw,
     digest,
+    outputs_of,
     sign,
 )
 from contracts import nodes
@@ -90,8 +91,9 @@ class Neighbourhood:
         return [
             note
             for signed in batch
-            if not isinstance(signed.tx, Regulate)
-            for note in issued(signed.tx.outputs, digest(self.ledger.domain, signed.tx))
+            for note in issued(
+                outputs_of(signed.tx, self.ledger.grid.interval_s), digest(self.ledger.domain, signed.tx)
+            )
         ]
 
     def mix(self, notes: Sequence[IssuedNote]) -> Signed[Transact]:

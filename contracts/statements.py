@@ -15,9 +15,9 @@ from assets.commitments.statement import PrivateStatement, SignedPrivateStatemen
 from assets.commitments.tariff import prices_hash
 from assets.hashing import keccak
 from assets.keys import SIGNATURE_BYTES, Address
-from assets.notes import address_word, exactly, word
 from assets.statement import signed_word
 from assets.transactions import Domain
+from assets.words import address_word, exactly, word
 from contracts import artifact, relayer
 from contracts.errors import NodeError, RelayError
 

@@ -12,8 +12,8 @@ from coincurve import PublicKey
 
 from assets.hashing import keccak
 from assets.keys import Address, Digest, SigningKey, recover_address
-from assets.notes import exactly, word
 from assets.transactions import Domain
+from assets.words import exactly, word
 
 MIN_GROUP = 10
 """Fewest homes whose sum a meter helps to show."""

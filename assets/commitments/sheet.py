@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from assets.commitments.group import POINT_BYTES, Group, group_id
 from assets.hashing import keccak
 from assets.keys import Address, Digest, SigningKey, recover_address
-from assets.notes import word
 from assets.transactions import Domain
+from assets.words import word
 
 PAIR_BYTES = 2 * POINT_BYTES
 """Length of one interval's pair of commitments: import, then export."""

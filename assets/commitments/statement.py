@@ -16,9 +16,9 @@ from assets.commitments.sheet import MAX_INTERVALS, PAIR_BYTES, Sheet
 from assets.commitments.tariff import Level, Prices, levels, prices_hash
 from assets.hashing import keccak
 from assets.keys import Address, Digest, SigningKey, recover_address
-from assets.notes import exactly, word
 from assets.statement import signed_word
 from assets.transactions import Domain
+from assets.words import exactly, word
 
 _STATEMENT_TYPE = keccak(
     b"PrivateStatement(uint32 meter,uint64 nonce,uint32 first,uint32 last,bytes32 group,bytes32 sheets,bytes32 prices,"

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from assets.hashing import keccak
-from assets.notes import word
 from assets.transactions import PriceChange
+from assets.words import word
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import hmac
 import secrets
 
 from assets.commitments.group import Group, group_id
-from assets.notes import word
 from assets.transactions import Domain
+from assets.words import word
 
 
 class BlindingSecret:

@@ -19,7 +19,7 @@ from coincurve import PrivateKey
 
 from assets.commitments.feeder import MODULUS, FeederGroup
 from assets.keys import Digest
-from assets.notes import word
+from assets.words import word
 
 
 class MaskSecret:

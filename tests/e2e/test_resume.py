@@ -10,7 +10,7 @@ import pytest
 from contracts import anvil, deployments, nodes
 from contracts.processes import free_ports
 
-HOMES, HOURS = 4, 2
+HOMES, HOURS = 4, 4
 
 
 def simulation(url, out, *more, seed=2):
@@ -66,7 +66,7 @@ def ends_as(expected, url, out, done):
 
 def test_a_client_that_is_killed_goes_on_and_no_other_run_does(expected, anvil_url, tmp_path):
     with subprocess.Popen(simulation(anvil_url, tmp_path), stdout=subprocess.DEVNULL) as client:
-        until_recorded(anvil_url, tmp_path, 25, client)
+        until_recorded(anvil_url, tmp_path, 10, client)
         client.kill()
     before = entries(anvil_url, tmp_path)
     assert len(before) < expected[1]["transactions"]
