@@ -21,6 +21,7 @@ from assets.transactions import (
     PriceChange,
     Regulate,
     Transact,
+    Withdraw,
     digest,
     sign,
 )
