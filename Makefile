@@ -16,6 +16,7 @@ help:
 	@echo "make test       the whole test suite"
 	@echo "make check      ruff, format, mypy --strict, import-linter, contract-artifact drift"
 	@echo "make bench      timings beside a named reference"
+	@echo "make bench-ledger  gas, speed and homes served (needs npm ci in contracts/)"
 	@echo "make bench-meter  private statements and meters beside a named reference (minutes)"
 	@echo "make fuzz       random transactions to both ledgers, for longer; SEED=N repeats a run"
 	@echo "make format     ruff's fixes and format, in place"
@@ -57,6 +58,9 @@ format: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
+
+bench-ledger: $(DEV)
+	$(BIN)/python -m benchmarks.ledger
 
 bench-meter: $(DEV)
 	$(BIN)/python -m benchmarks meter
