@@ -11,6 +11,12 @@ from petra.audit.error import AuditError
 from petra.audit.ledger import Replay
 from petra.rundir import PRICE_COLUMNS, TRADE_COLUMNS
 
+FIRST_LINE = 2
+"""Line of the first row, after the header."""
+
+MAX_DIGITS = 30
+"""Digits of the largest number that a row may hold; money and energy need fewer."""
+
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
@@ -46,26 +52,35 @@ def audit_prices(path: Path, replay: Replay, trades: Sequence[TradeRow]) -> None
     local = {t: {trade.price_nano_per_wh for trade in trades if trade.t == t} for t in {trade.t for trade in trades}}
     for line, row in _rows(path, PRICE_COLUMNS):
         t, consumption, production = (_integer(path, line, row[i]) for i in (0, 2, 3))
+        if t != line - FIRST_LINE:
+            raise AuditError(path.name, line, f"expected interval {line - FIRST_LINE}: one row for each, in order")
         price = price_at(replay.state, t)
         if price is None or (price.consumption_nano_per_wh, price.production_nano_per_wh) != (consumption, production):
             raise AuditError(path.name, line, f"the ledger's prices of interval {t} are others")
         claimed = {_integer(path, line, row[4])} if row[4] else set()
         if claimed != local.get(t, set()):
             raise AuditError(path.name, line, f"the trades of interval {t} were made at {sorted(local.get(t, set()))}")
+        local.pop(t, None)
+    if local:
+        raise AuditError(path.name, 1, f"interval {min(local)} has trades and no row")
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        for line, row in enumerate(csv.reader(file), start=1):
-            if len(row) != len(columns) or (line == 1 and row != list(columns)):
-                raise AuditError(path.name, line, f"expected the columns {', '.join(columns)}")
-            if line > 1:
-                yield line, row
+    line = 0
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for line, row in enumerate(csv.reader(file), start=1):
+                if len(row) != len(columns) or (line == 1 and row != list(columns)):
+                    raise AuditError(path.name, line, f"expected the columns {', '.join(columns)}")
+                if line > 1:
+                    yield line, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise AuditError(path.name, line + 1, f"no CSV in UTF-8: {error}") from error
 
 
 def _integer(path: Path, line: int, text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise AuditError(path.name, line, f"{text!r} is not a whole number")
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_DIGITS:
+        raise AuditError(path.name, line, f"{text[:MAX_DIGITS]!r} is not a whole number of at most {MAX_DIGITS} digits")
     return int(text)
 
 
