@@ -23,6 +23,11 @@ class Sizes:
     audited_intervals: int
     profile_homes: int
     profile_days: int
+    statement_intervals: int
+    """Intervals of a period that is stated."""
+    statement_homes: tuple[int, ...]
+    """How many homes' statements the DSO verifies."""
+    feeder_homes: int
 
 
 FULL = Sizes(
@@ -36,6 +41,9 @@ FULL = Sizes(
     audited_intervals=4,
     profile_homes=17,
     profile_days=184,
+    statement_intervals=2976,
+    statement_homes=(1, 100, 4_000),
+    feeder_homes=30,
 )
 """The table's. The homes of the default community; the file's are those of the measured homes of Fontana."""
 
@@ -50,5 +58,8 @@ TINY = Sizes(
     audited_intervals=1,
     profile_homes=2,
     profile_days=1,
+    statement_intervals=5,
+    statement_homes=(1, 3),
+    feeder_homes=10,
 )
 """For tests: every line runs, no figure means anything."""

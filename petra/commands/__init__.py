@@ -1,1 +1,1 @@
-"""The groups of commands below ``petra``."""
+"""Groups of the command line, one module each."""

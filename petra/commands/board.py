@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from petra.commands.sentences import one_sentence_errors
+from petra.commands.errors import one_sentence_errors
 
 app = typer.Typer(no_args_is_help=True, help="The board: an append-only log for each mix session.")
 

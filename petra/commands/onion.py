@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from petra.commands.sentences import one_sentence_errors
+from petra.commands.errors import one_sentence_errors
 
 app = typer.Typer(no_args_is_help=True, help="A private Tor network for a microgrid, on this machine.")
 
