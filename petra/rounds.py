@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -44,14 +45,15 @@ async def round_times_s(
             ended[0] = max(ended[0], time.perf_counter())
             read = 0
             await client.post(bytes(MESSAGE_BYTES))
-            async for frames in client.follow():
-                before, read = read // peers, read + len(frames)
-                if read // peers > before:
-                    done = read // peers
-                    ended[done] = max(ended[done], time.perf_counter())
-                    if done == rounds:
-                        return
-                    await client.post(bytes(MESSAGE_BYTES))
+            async with aclosing(client.follow()) as stream:  # left open, it would outlive its connection
+                async for frames in stream:
+                    before, read = read // peers, read + len(frames)
+                    if read // peers > before:
+                        done = read // peers
+                        ended[done] = max(ended[done], time.perf_counter())
+                        if done == rounds:
+                            return
+                        await client.post(bytes(MESSAGE_BYTES))
 
     async with asyncio.TaskGroup() as group:
         for index, owner in enumerate(session.owners):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from assets.keys import SigningKey
@@ -38,6 +38,10 @@ NAMES = ("memory", "http", "tor")
 
 TIMEOUT_S = 30
 """A request that takes longer has failed; over Tor it is tried again."""
+
+
+END_S = 15
+"""A process that was told to end and has not is killed after this many seconds."""
 
 
 class TransportFailed(Exception):
@@ -298,44 +302,49 @@ def _board_process(*arguments: str) -> "Iterator[BoardAddress]":
     """A board in a process of its own, which ends with this one."""
     from mixer.boardservice.client import parse_board
 
-    with _petra("board", "serve", "--with-parent", *arguments) as process:
+    with _petra("board", "serve", "--with-parent", *arguments) as (process, said):
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise TransportFailed("the board did not start:", _complaint(process))
+            process.wait()
+            raise TransportFailed("the board did not start:", _last_line(said))
         yield parse_board(json.loads(line)["board"])
 
 
 @contextmanager
 def _network_process(folder: Path) -> Iterator[None]:
     """A private network, started and ended by processes of their own: this one opens no control connection."""
-    with _petra("onion", "up", "--dir", str(folder), "--owner", str(os.getpid())) as process:
-        _, errors = process.communicate()
+    with _petra("onion", "up", "--dir", str(folder), "--owner", str(os.getpid())) as (process, said):
+        process.communicate()
         if process.returncode:
-            raise TransportFailed("the private Tor network did not start:", errors.strip().splitlines()[-1])
+            raise TransportFailed("the private Tor network did not start:", _last_line(said))
     try:
         yield
     finally:
-        with _petra("onion", "down", "--dir", str(folder)) as process:
+        with _petra("onion", "down", "--dir", str(folder)) as (process, _):
             process.communicate()
 
 
 @contextmanager
-def _petra(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
+def _petra(*arguments: str) -> "Iterator[tuple[subprocess.Popen[str], IO[str]]]":
+    """A ``petra`` of its own, and what it says on standard error: in a file, because a pipe that nobody reads fills."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", "petra", *arguments]
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=said, text=True) as process,  # noqa: S603
+    ):
         try:
-            yield process
+            yield process, said
         finally:
             if process.stdin is not None and not process.stdin.closed:
                 process.stdin.close()
             try:
-                process.wait(15)
+                process.wait(END_S)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def _complaint(process: "subprocess.Popen[str]") -> str:
-    lines = process.stderr.read().strip().splitlines() if process.stderr is not None else []
-    return lines[-1] if lines else "it left no message"
+def _last_line(said: IO[str]) -> str:
+    said.seek(0)
+    return ([line for line in said.read().splitlines() if line.strip()] or ["it left no message"])[-1]

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -128,7 +128,7 @@ class BoardClient:
         self._believe(head)
         return head
 
-    async def follow(self) -> AsyncIterator[list[Frame]]:
+    async def follow(self) -> AsyncGenerator[list[Frame], None]:
         """All frames of the log from the first not yet read, as they arrive, each checked.
 
         Raises :class:`BoardForked` or :class:`BoardMisbehaved` at the first thing that is wrong, a ``BoardRefusal``,

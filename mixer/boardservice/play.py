@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Protocol
 
 from mixer.boardservice.client import BoardClient
@@ -53,10 +53,8 @@ async def play(participant: Participant, board: BoardClient, clock: Callable[[],
         await _post(board, participant.start(int(clock())))
         while not participant.closed:
             deadline_s = participant.deadline_s
-            wait_s = None if deadline_s is None else max(0.0, deadline_s - clock())
-            try:
-                news = await asyncio.wait_for(arrived.get(), wait_s)
-            except TimeoutError:
+            news = await _next(arrived, None if deadline_s is None else deadline_s - clock())
+            if news is None:
                 await _post(board, participant.tick(int(clock())))
                 continue
             if isinstance(news, Exception):
@@ -72,10 +70,24 @@ async def play(participant: Participant, board: BoardClient, clock: Callable[[],
             await reader
 
 
+async def _next(
+    arrived: "asyncio.Queue[list[Frame] | Exception]", wait_s: float | None
+) -> "list[Frame] | Exception | None":
+    """What arrived, or ``None`` after ``wait_s`` seconds. What is there already counts, however late one looks."""
+    with suppress(asyncio.QueueEmpty):
+        return arrived.get_nowait()
+    with suppress(TimeoutError):
+        # Not wait_for: before Python 3.12 it may drop what arrives together with the timeout, or a cancellation.
+        async with asyncio.timeout(wait_s):
+            return await arrived.get()
+    return None
+
+
 async def _follow(board: BoardClient, arrived: "asyncio.Queue[list[Frame] | Exception]") -> None:
     try:
-        async for frames in board.follow():
-            arrived.put_nowait(frames)
+        async with aclosing(board.follow()) as stream:
+            async for frames in stream:
+                arrived.put_nowait(frames)
     except Exception as error:  # handed to whoever waits for frames
         arrived.put_nowait(error)
 

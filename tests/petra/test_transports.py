@@ -34,7 +34,7 @@ def table(make_scenario):
     seats = []
     for owner in session.owners:
         wallet, key = keys[owner]
-        seats.append(Seat(Peer(session, key, wallet.fresh_address(Purpose.MIXED, 0), timeout_s=1), key))
+        seats.append(Seat(Peer(session, key, wallet.fresh_address(Purpose.MIXED, 0), timeout_s=4), key))
     return Table(session, tuple(seats))
 
 
