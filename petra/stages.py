@@ -47,6 +47,7 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
             key = wallet.key(owner)
             seats.append(Seat(Peer(session, key, wallet.fresh_address(Purpose.MIXED, t)), key))
         tables.append(Table(session, tuple(seats)))
+    grid.transport.follow(grid.ledger)
     played = grid.transport.mix(tables)
     grid.mix_logs += [MixLog(table.board, table.signed) for table in played]
     return [table.signed for table in played]

@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from assets.chainlog import Genesis, HashChain, genesis_to_json
+from assets.codec import entry_to_json
 from assets.keys import SigningKey
+from assets.port import Ledger
 from assets.transactions import Signed, Transact
 from mixer.board import MemoryBoard
 from mixer.faults import PeerFault
@@ -90,6 +93,9 @@ class Transport(Protocol):
     def anonymous(self) -> bool:
         """Whether the board is kept from learning who posts."""
 
+    def follow(self, ledger: Ledger) -> None:
+        """Let the board know what stands on ``ledger``: it carries sessions of unspent notes only."""
+
     def mix(self, tables: Sequence[Table]) -> list[Played]:
         """Play all ``tables`` at the same time, each to its end.
 
@@ -109,6 +115,9 @@ class MemoryTransport:
 
     name: str = "memory"
     anonymous: bool = False
+
+    def follow(self, ledger: Ledger) -> None:
+        """A board in memory asks nobody."""
 
     def mix(self, tables: Sequence[Table]) -> list[Played]:
         """Play one table after the other; time is simulated."""
@@ -144,6 +153,8 @@ class BoardTransport:
     runner: asyncio.Runner
     proxy: "TorProxy | None" = None
     connections: "ConnectionLog | None" = None
+    ledger_log: "LedgerLog | None" = None
+    """What the board reads of the ledger; ``None`` for a board that carries any session."""
     sessions: int = field(default=0, init=False)
 
     @property
@@ -163,6 +174,11 @@ class BoardTransport:
         from petra.onion.proxy import direct_client
 
         return direct_client(TIMEOUT_S)
+
+    def follow(self, ledger: Ledger) -> None:
+        """Add the ledger's new entries to the log that the board reads."""
+        if self.ledger_log is not None:
+            self.ledger_log.follow(ledger)
 
     def mix(self, tables: Sequence[Table]) -> list[Played]:
         """Play all tables at once."""
@@ -232,6 +248,23 @@ class BoardTransport:
         return lines
 
 
+@dataclass
+class LedgerLog:
+    """A growing ``ledger.jsonl``, by which a board in another process knows which notes are unspent."""
+
+    path: Path
+    _chain: HashChain = field(default_factory=HashChain, init=False)
+
+    def follow(self, ledger: Ledger) -> None:
+        """Add the entries that are new, whole lines at a time."""
+        lines = []
+        if not self._chain.lines:
+            lines.append(self._chain.seal(genesis_to_json(Genesis(ledger.domain, ledger.grid, ledger.founder))))
+        lines += [self._chain.seal(entry_to_json(entry)) for entry in ledger.entries(self._chain.lines - 1)]
+        with self.path.open("ab") as file:
+            file.write(b"".join(lines))
+
+
 def _first(errors: BaseException) -> BaseException:
     """One of the errors that were raised at the same time."""
     while isinstance(errors, BaseExceptionGroup):
@@ -250,9 +283,17 @@ def outcome(participants: Sequence[Participant]) -> Signed[Transact]:
 
 @contextmanager
 def open_transport(
-    name: str, onion_dir: Path | None = None, *, reach: str = "", say: Callable[[str], None] = lambda line: None
+    name: str,
+    onion_dir: Path | None = None,
+    *,
+    reach: str = "",
+    say: Callable[[str], None] = lambda line: None,
+    any_session: bool = False,
 ) -> Iterator[Transport]:
     """The transport called ``name``, with a board of its own for as long as the block lasts.
+
+    The board carries sessions whose notes are unspent on the ledger that :meth:`Transport.follow` was given, or with
+    ``any_session`` every session, which is for measurements.
 
     ``onion_dir`` is the folder of a private Tor network that runs; without it ``tor`` starts one and ends it. Over
     Tor this process can meanwhile open connections to the SOCKS port only, and to ``reach``, the URL of the ledger's
@@ -265,9 +306,16 @@ def open_transport(
         yield MemoryTransport()
         return
     with ExitStack() as stack:
+        log = None
+        admission: tuple[str, ...] = ("--any-session",)
+        if not any_session:
+            log = LedgerLog(
+                Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="petra-log-"))) / "ledger.jsonl"
+            )
+            admission = ("--ledger-log", str(log.path))
         if name == "http":
-            board = stack.enter_context(_board_process())
-            yield BoardTransport(board, stack.enter_context(asyncio.Runner()))
+            board = stack.enter_context(_board_process(*admission))
+            yield BoardTransport(board, stack.enter_context(asyncio.Runner()), ledger_log=log)
             return
         from petra.onion.connections import watched_connections
         from petra.onion.errors import NotTor, OnionError
@@ -285,10 +333,10 @@ def open_transport(
         except (NotTor, OnionError) as error:
             raise TransportFailed(str(error)) from error
         say("publishing the board as an onion service")
-        board = stack.enter_context(_board_process("--onion-dir", str(onion_dir)))
+        board = stack.enter_context(_board_process(*admission, "--onion-dir", str(onion_dir)))
         allowed = {(proxy.host, proxy.port), *_endpoint(reach)}
-        log = stack.enter_context(watched_connections(allowed))
-        yield BoardTransport(board, stack.enter_context(asyncio.Runner()), proxy, log)
+        connections = stack.enter_context(watched_connections(allowed))
+        yield BoardTransport(board, stack.enter_context(asyncio.Runner()), proxy, connections, log)
 
 
 def _endpoint(url: str) -> "Iterator[Endpoint]":

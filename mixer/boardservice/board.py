@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Protocol
 
 from assets.errors import EncodingError
 from assets.keys import Digest, SigningKey
+from mixer.boardservice.admission import Admission
 from mixer.boardservice.description import decode_session
 from mixer.boardservice.errors import (
     BadRequest,
@@ -23,27 +23,12 @@ from mixer.boardservice.limits import Limits
 from mixer.boardservice.log import SessionLog
 from mixer.boardservice.store import Store, StoredSession
 from mixer.boardservice.ticket import check_ticket
-from mixer.session import MixSession
 
 POLL_S = 0.1
 """How often a replica asks a shared store for what others recorded, for the sessions that somebody reads here."""
 
 TIDY_S = 30
 """How often expired sessions are deleted."""
-
-
-class Admission(Protocol):
-    """Which sessions a board carries: asked once for each, before it is recorded."""
-
-    async def refusal(self, session: MixSession) -> str | None:
-        """Why the board does not carry ``session``, in one sentence; ``None`` if it does."""
-
-
-class AnySession:
-    """Carries every well-formed session, up to the limit: notes need not exist. For tests and closed pilots."""
-
-    async def refusal(self, session: MixSession) -> str | None:
-        """Nothing speaks against any session."""
 
 
 class RunningBoard:
@@ -53,13 +38,13 @@ class RunningBoard:
         self,
         store: Store,
         key: SigningKey,
+        admission: Admission,
         limits: Limits | None = None,
-        admission: Admission | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.key, self.limits = key, limits or Limits()
         self._store = store
-        self._admission = admission or AnySession()
+        self._admission = admission
         self._clock = clock
         self._logs: dict[Digest, SessionLog] = {}
         self._opening = asyncio.Lock()

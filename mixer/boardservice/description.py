@@ -1,7 +1,7 @@
 """A mix session as JSON, so that a board learns who may post: the hash of the description is the session's id.
 
 Nobody can describe another membership under the same id. Whether the notes exist on the ledger is for the board's
-:class:`~mixer.boardservice.store.Admission` to ask.
+:class:`~mixer.boardservice.admission.Admission` to ask.
 """
 
 from assets.codec import ADDRESS, DIGEST, UINT64, canonical, issued_note_from_json, issued_note_to_json, parse

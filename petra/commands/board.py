@@ -7,11 +7,15 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from petra.commands.chain import DEPLOYMENTS
 from petra.commands.errors import one_sentence_errors
+
+if TYPE_CHECKING:
+    from mixer.boardservice.admission import Admission
 
 app = typer.Typer(no_args_is_help=True, help="The board: an append-only log for each mix session.")
 
@@ -26,6 +30,16 @@ def serve(
     database: Annotated[
         str | None, typer.Option(help="A file, or postgresql://… for several replicas. Default: forgotten at the end.")
     ] = None,
+    rpc: Annotated[
+        str | None, typer.Option(help="Carry sessions of notes unspent on the ledger recorded for this node.")
+    ] = None,
+    deployments: Annotated[Path, typer.Option(help="With --rpc: folder of the deployments' files.")] = DEPLOYMENTS,
+    ledger_log: Annotated[
+        Path | None, typer.Option(help="Carry sessions of notes unspent in this ledger.jsonl, which may grow.")
+    ] = None,
+    any_session: Annotated[
+        bool, typer.Option("--any-session", help="Carry any session, notes unseen: for measurements and closed pilots.")
+    ] = False,
     key_file: Annotated[
         Path | None, typer.Option(help="The board's signing key; made if missing. Replicas share it. Default: fresh.")
     ] = None,
@@ -46,13 +60,36 @@ def serve(
     with one_sentence_errors():
         if onion_dir is not None and onion_control is not None:
             raise ValueError("give --onion-dir or --onion-control, not both")
+        admission = _admission(rpc, deployments, ledger_log, any_session)
         try:
-            asyncio.run(_serve(database, key_file, host, port, onion_dir, onion_control, onion_key_file, with_parent))
+            asyncio.run(
+                _serve(admission, database, key_file, host, port, onion_dir, onion_control, onion_key_file, with_parent)
+            )
         except KeyboardInterrupt:
             typer.echo("board ended", err=True)
 
 
+def _admission(rpc: str | None, deployments: Path, ledger_log: Path | None, any_session: bool) -> "Admission":
+    from mixer.boardservice.admission import AnySession, NoteLog, UnspentNotes
+
+    if (rpc is not None) + (ledger_log is not None) + any_session != 1:
+        raise ValueError("say whose notes may mix here: give one of --rpc, --ledger-log and --any-session")
+    if ledger_log is not None:
+        return UnspentNotes(NoteLog(ledger_log))
+    if rpc is None:
+        return AnySession()
+    from contracts import deployments as files
+    from contracts import nodes
+
+    w3 = nodes.connect(rpc)
+    recorded = files.load(w3.eth.chain_id, deployments)
+    if recorded is None:
+        raise ValueError(f"{deployments} records no ledger on chain {w3.eth.chain_id}; run petra chain deploy")
+    return UnspentNotes(recorded.open(w3))
+
+
 async def _serve(
+    admission: "Admission",
     database: str | None,
     key_file: Path | None,
     host: str,
@@ -76,7 +113,7 @@ async def _serve(
         onion_control = load(onion_dir).service_control_port
     service_key = None if onion_key_file is None else kept_secret(onion_key_file, fresh_service_key)
     with tempfile.TemporaryDirectory(prefix="petra-board-") as folder:
-        running = RunningBoard(Store(engine_of(database or str(Path(folder) / "board.db"))), key)
+        running = RunningBoard(Store(engine_of(database or str(Path(folder) / "board.db"))), key, admission)
         async with _listening(board_app(running), host, port, onion_control, service_key) as url:
             anonymous = onion_control is not None
             address = BoardAddress(url, key.address)

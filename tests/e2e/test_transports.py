@@ -122,6 +122,7 @@ def test_no_wallet_opens_a_connection_to_the_board_but_through_its_socks_port(on
             (board_port,) = children_listening()
             proxy, session = transport.proxy, tables[0].session.id
             during = [proxy.identity(session, f"mix {i}").username for i in range(3)]
+            transport.follow(community.ledger)
             with sampled(lambda: owners_of_connections_to(board_port)) as seen:
                 (played,) = transport.mix(tables)
             assert {c.socks_username for c in control.circuits()} >= set(during)
@@ -144,8 +145,10 @@ def test_the_kernel_shows_wallets_that_go_directly(fresh_community_of):
     """Planted: the same wallets without Tor, which the second witness must be able to see."""
     with open_transport("http") as direct:
         (board_port,) = children_listening()
+        community, tables = fresh_community_of(3)
+        direct.follow(community.ledger)
         with sampled(lambda: owners_of_connections_to(board_port)) as seen:
-            direct.mix(fresh_community_of(3)[1])
+            direct.mix(tables)
         assert seen == {os.getpid()}
 
 

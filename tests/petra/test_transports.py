@@ -16,8 +16,8 @@ from petra.transports import BoardTransport, MemoryTransport, Seat, Table, Trans
 
 
 @pytest.fixture
-def table(make_scenario):
-    """A session on a ledger, with all its members, and what is needed to look whether it was mixed."""
+def table_and_ledger(make_scenario):
+    """A session with all its members, and the ledger on which its notes stand."""
     from petra import stages
     from petra.membership import mix_sessions
     from petra.wallet import Purpose
@@ -35,7 +35,12 @@ def table(make_scenario):
     for owner in session.owners:
         wallet, key = keys[owner]
         seats.append(Seat(Peer(session, key, wallet.fresh_address(Purpose.MIXED, 0), timeout_s=4), key))
-    return Table(session, tuple(seats))
+    return Table(session, tuple(seats)), grid.ledger
+
+
+@pytest.fixture
+def table(table_and_ledger):
+    return table_and_ledger[0]
 
 
 def test_a_board_that_is_gone_stops_the_mix_in_one_sentence(table, monkeypatch):
@@ -55,7 +60,9 @@ def test_without_tor_nothing_is_sent_by_another_way(table):
             transport.mix([table])
 
 
-def test_a_peer_that_never_comes_is_named_as_in_memory(table):
+def test_a_peer_that_never_comes_is_named_as_in_memory(table_and_ledger):
+    table, ledger = table_and_ledger
+
     class Absent:
         """Takes a seat, and says nothing."""
 
@@ -78,13 +85,17 @@ def test_a_peer_that_never_comes_is_named_as_in_memory(table):
             return self._mute(self._peer.tick(now_s))
 
     seats = (table.seats[0], Seat(Absent(table.seats[1].participant), table.seats[1].key), *table.seats[2:])
-    with open_transport("http") as transport, pytest.raises(PeerFault) as caught:
-        transport.mix([Table(table.session, seats)])
+    with open_transport("http") as transport:
+        with pytest.raises(TransportFailed, match="ledger cannot be read"):  # nothing was said of any ledger
+            transport.mix([table])
+        transport.follow(ledger)
+        with pytest.raises(PeerFault) as caught:
+            transport.mix([Table(table.session, seats)])
     assert (caught.value.participant, caught.value.reason) == (1, Reason.SILENT)
 
 
 def test_a_round_takes_time_on_a_board_and_memory_sends_nothing():
-    with open_transport("http") as transport:
+    with open_transport("http", any_session=True) as transport:
         assert 0 < transport.round_s(3, 2) < 60
     assert MemoryTransport().round_s(3, 2) > 0
     assert MemoryTransport().account() == []
@@ -116,8 +127,13 @@ def test_a_board_ends_with_the_process_that_started_it():
 @pytest.mark.parametrize(
     ("args", "advice"),
     [
-        (["board", "serve", "--database", "postgresql://x@127.0.0.1:1/y"], "database cannot be opened"),
-        (["board", "serve", "--onion-control", "1"], "set ControlPort"),
+        (["board", "serve"], "whose notes may mix here"),
+        (["board", "serve", "--any-session", "--ledger-log", "x"], "give one of --rpc"),
+        (
+            ["board", "serve", "--any-session", "--database", "postgresql://x@127.0.0.1:1/y"],
+            "database cannot be opened",
+        ),
+        (["board", "serve", "--any-session", "--onion-control", "1"], "set ControlPort"),
         (["board", "serve", "--onion-control", "1", "--onion-dir", "x"], "not both"),
         (["onion", "status", "--dir", "nowhere"], "petra onion up"),
         (["onion", "down", "--dir", "nowhere"], "petra onion up"),

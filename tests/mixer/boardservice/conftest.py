@@ -15,6 +15,7 @@ from assets.keys import SigningKey
 
 httpx2 = pytest.importorskip("httpx2", reason="httpx2 is missing; run: pip install 'petra[service]'")
 
+from mixer.boardservice.admission import AnySession  # noqa: E402
 from mixer.boardservice.app import board_app  # noqa: E402
 from mixer.boardservice.board import RunningBoard  # noqa: E402
 from mixer.boardservice.client import BoardAddress, BoardClient  # noqa: E402
@@ -32,9 +33,9 @@ class Boards:
         self.key = BOARD_KEY
 
     @asynccontextmanager
-    async def serve(self, app_of=board_app, **options):
+    async def serve(self, app_of=board_app, admission=None, **options):
         """A board that is served; gives its address."""
-        board = RunningBoard(Store(engine_of(self.database)), self.key, **options)
+        board = RunningBoard(Store(engine_of(self.database)), self.key, admission or AnySession(), **options)
         async with served(app_of(board)) as port:
             yield BoardAddress(f"http://127.0.0.1:{port}", self.key.address)
 

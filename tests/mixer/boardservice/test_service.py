@@ -5,8 +5,13 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from assets.chainlog import Genesis, encode_log
 from assets.errors import EncodingError
 from assets.keys import SigningKey
+from assets.ledger import SpecLedger
+from assets.transactions import Domain
+from mixer.board import MemoryBoard
+from mixer.boardservice.admission import AnySession, NoteLog, UnspentNotes
 from mixer.boardservice.board import RunningBoard
 from mixer.boardservice.client import parse_board
 from mixer.boardservice.description import decode_session, encode_session
@@ -29,6 +34,7 @@ from mixer.boardservice.limits import Limits
 from mixer.boardservice.play import play
 from mixer.boardservice.store import Store, engine_of
 from mixer.boardservice.ticket import sign_ticket
+from mixer.run import run_in_memory
 
 
 async def mix(boards, community, *addresses):
@@ -274,12 +280,57 @@ def test_a_board_need_not_admit_a_session(boards, community):
     assert "not on the ledger" in str(error)
 
 
+def test_a_board_carries_sessions_of_unspent_notes_of_its_ledger_only(boards, fresh_community):
+    c = fresh_community(3)
+
+    def opens(client, _):
+        return client.open()
+
+    async def carried():
+        async with boards.serve(admission=UnspentNotes(c.ledger)) as address, boards.client(address, c, 0) as client:
+            await client.open()
+
+    asyncio.run(carried())
+    elsewhere = UnspentNotes(fresh_community(3, 1).ledger)
+    boards.database += ".2"  # what a board has admitted once it carries on
+    assert "unknown" in str(refused(boards, c, NotAdmitted, opens, admission=elsewhere))
+    other = SpecLedger(Domain(1, c.session.domain.contract), c.ledger.grid, c.ledger.founder)
+    assert "another ledger" in str(refused(boards, c, NotAdmitted, opens, admission=UnspentNotes(other)))
+    c.ledger.submit([run_in_memory(c.session, c.peers(), MemoryBoard())])
+    assert "spent" in str(refused(boards, c, NotAdmitted, opens, admission=UnspentNotes(c.ledger)))
+
+
+def test_a_ledger_log_that_grows_is_read_on(boards, fresh_community, tmp_path):
+    c, path = fresh_community(3), tmp_path / "ledger.jsonl"
+    admission = UnspentNotes(NoteLog(path))
+    assert "cannot be read" in asyncio.run(admission.refusal(c.session))
+    lines = list(encode_log(Genesis(c.ledger.domain, c.ledger.grid, c.ledger.founder), c.ledger.entries()))
+    path.write_bytes(b"".join(lines[:-1]))
+    assert "unknown" in asyncio.run(admission.refusal(c.session))
+    with path.open("ab") as file:
+        file.write(lines[-1][:-7])  # half of a line waits for its other half
+    assert "unknown" in asyncio.run(admission.refusal(c.session))
+    with path.open("ab") as file:
+        file.write(lines[-1][-7:])
+    assert asyncio.run(admission.refusal(c.session)) is None
+    c.ledger.submit([run_in_memory(c.session, c.peers(), MemoryBoard())])
+    lines = list(encode_log(Genesis(c.ledger.domain, c.ledger.grid, c.ledger.founder), c.ledger.entries()))
+    with path.open("ab") as file:
+        file.write(lines[-1])
+    assert "spent" in asyncio.run(admission.refusal(c.session))
+    with path.open("ab") as file:
+        file.write(lines[-1])
+    assert "cannot be read" in asyncio.run(admission.refusal(c.session))
+
+
 def test_a_session_ends_when_its_time_is_over_and_leaves_nothing(boards, community):
     c = community(3)
     now = [1000.0]
 
     async def run():
-        board = RunningBoard(Store(engine_of(boards.database)), boards.key, Limits(lifetime_s=60), clock=lambda: now[0])
+        board = RunningBoard(
+            Store(engine_of(boards.database)), boards.key, AnySession(), Limits(lifetime_s=60), clock=lambda: now[0]
+        )
         async with board.running():
             ticket = sign_ticket(0, c.session.id, boards.key.address, c.keys[0]).text
             log = await board.describe(c.session.id, encode_session(c.session), ticket)
