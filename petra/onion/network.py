@@ -21,8 +21,8 @@ INSTALL_TOR = "tor is missing; run: apt-get install tor"
 STATE = "network.json"
 """In the network's folder: ports and process numbers."""
 
-START_S = 60
-"""Give up a start after this many seconds; it takes 10 to 14."""
+START_S = 150
+"""Give up a start after this many seconds; it takes 10 to 14, and on a machine with six times its load over 60."""
 
 
 def tor_program() -> str:

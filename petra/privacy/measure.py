@@ -56,8 +56,11 @@ class Row:
 
     @property
     def links(self) -> bool:
-        """Whether the adversary certainly is better than guessing, on all outputs or on those of its claims."""
-        return self.certain > self.guessing
+        """Whether the adversary certainly is better than guessing, on all outputs or on those of its claims.
+
+        Who took part is public: that a mix has fewer inputs than there are honest homes needs no statistics.
+        """
+        return self.certain > self.guessing or self.set_size < 1 / self.guessing - 1e-9
 
     def passes(self, gate: float) -> bool:
         """Whether even the upper bound is within ``gate`` times guessing, and no claims are certainly better."""
