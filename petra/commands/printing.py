@@ -10,7 +10,7 @@ def rich_table(table: Table) -> RichTable:
     rich = RichTable(title=table.title, title_justify="left", title_style="bold", caption=table.note or None)
     rich.caption_justify = "left"
     for i, name in enumerate(table.header):
-        rich.add_column(name, justify="left" if i == 0 else "right")
+        rich.add_column(name, justify="left" if i == 0 else "right", no_wrap=i == 0)
     for row in table.rows:
         rich.add_row(*row)
     return rich

@@ -105,7 +105,7 @@ def _by_amounts(view: View, mix: Mix) -> Posterior:
 class Amounts:
     """Amounts and partial sums, and then whatever is spent together with a note that these gave away."""
 
-    name = "amounts, partial sums"
+    name = "amounts"
 
     def guess(self, view: View) -> Posterior:
         """Candidates by amounts, intersected over notes of one owner."""
@@ -128,7 +128,7 @@ class SpentTogether:
 class Intersection:
     """The same over all windows, and taking equal limit prices of a window for one home's."""
 
-    name = "intersection, windows"
+    name = "intersection"
 
     def guess(self, view: View) -> Posterior:
         """Homes that were there whenever the owner was."""

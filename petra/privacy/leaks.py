@@ -234,8 +234,8 @@ LEAKS = (
     Leak("no cover behaviour", "uniform", no_cover),
     Leak("reused address", "spent together", reused_address),
     Leak("sorted outputs", "order of outputs", sorted_outputs),
-    Leak("change output", "amounts, partial sums", change_output),
-    Leak("distinct amount", "amounts, partial sums", distinct_amount),
+    Leak("change output", "amounts", change_output),
+    Leak("distinct amount", "amounts", distinct_amount),
     Leak("immediate deposit", "timing", immediate_deposit),
     Leak("numbered orders", "nonce fingerprint", numbered_orders),
 )

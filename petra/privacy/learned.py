@@ -68,7 +68,7 @@ class Insider:
     past: Mapping[tuple[int, int, str], int]
     """How often a home's note of a kind ended in that way."""
     totals: Mapping[tuple[int, int], int]
-    name: str = field(default="insider, past trades")
+    name: str = field(default="insider")
 
     @classmethod
     def train(cls, view: View, truth: Mapping[Address, int], windows: frozenset[int]) -> "Insider":

@@ -10,7 +10,7 @@ from petra.privacy.measure import Row, measure
 from petra.privacy.view import Record
 from petra.tables import Table
 
-UNGATED = "insider, past trades"
+UNGATED = "insider"
 """Knows more than the public; shown, and left out of the verdict."""
 
 
@@ -55,7 +55,6 @@ def adversaries_table(rows: Sequence[Row]) -> Table:
         lines.append(
             (
                 row.adversary,
-                str(row.outputs),
                 f"{row.set_size:.1f}",
                 f"{row.effective_set:.1f}",
                 f"{smallest:.1f}",
@@ -63,27 +62,14 @@ def adversaries_table(rows: Sequence[Row]) -> Table:
                 f"{row.upper:.4f}",
                 f"{row.upper / row.guessing:.2f}",
                 f"{worst:.3f}",
-                f"{row.claims_right:.3f} of {row.claims}",
             )
         )
     guessing = next(row.guessing for row in rows)
-    return Table(
-        "what adversaries make of the public data",
-        (
-            "adversary",
-            "notes",
-            "set",
-            "2^H",
-            "least 2^H",
-            "right",
-            "≤ (99 %)",
-            "÷ guessing",
-            "worst window ≤",
-            "claims",
-        ),
-        tuple(lines),
-        f"Guessing is right with probability 1/(N−f) = {guessing:.4f}. The last adversary knows past trades by home.",
+    head = ("adversary", "set", "2^H", "least", "right", "≤ (99 %)", "÷ 1/(N−f)", "window ≤")
+    note = (
+        f"{rows[0].outputs} mixed notes; 1/(N−f) = {guessing:.4f}. least, window: the worst window's."
     )
+    return Table("what adversaries make of the public data", head, tuple(lines), note)
 
 
 def leaks_table(leaks: Sequence[Caught]) -> Table:

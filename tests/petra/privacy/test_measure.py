@@ -29,7 +29,7 @@ def total(rows, name):
 
 def test_guessing_is_what_a_clean_run_leaves_to_everybody(record):
     rows = measure(record)
-    assert {row.adversary for row in rows} >= {"uniform", "timing", "learned linker", "insider, past trades"}
+    assert {row.adversary for row in rows} >= {"uniform", "timing", "learned linker", "insider"}
     assert not [row for row in rows if row.links]
     uniform = total(rows, "uniform")
     assert uniform.rate == pytest.approx(1 / 6)
@@ -74,7 +74,7 @@ def test_addresses_used_twice_link_all_that_was_spent_with_them(record):
     row = total(measure(reused_address(record), adversaries=[SpentTogether()]), "spent together")
     assert row.claims_right == 1
     assert row.claims > row.outputs / 2
-    assert total(measure(reused_address(record), adversaries=[Intersection()]), "intersection, windows").links
+    assert total(measure(reused_address(record), adversaries=[Intersection()]), "intersection").links
 
 
 def test_without_cover_whoever_mixes_is_known_to_trade(record):
