@@ -45,7 +45,8 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
             owner = issued_note.note.owner
             wallet = wallets[owner]
             key = wallet.key(owner)
-            seats.append(Seat(Peer(session, key, wallet.fresh_address(Purpose.MIXED, t)), key))
+            output = wallet.fresh_address(Purpose.MIXED, t)
+            seats.append(Seat(Peer(session, key, output, timeout_s=grid.transport.step_s), key))
         tables.append(Table(session, tuple(seats)))
     grid.transport.follow(grid.ledger)
     played = grid.transport.mix(tables)

@@ -27,6 +27,7 @@ from assets.port import Ledger
 from assets.transactions import Signed, Transact
 from mixer.board import MemoryBoard
 from mixer.faults import PeerFault
+from mixer.protocol import STEP_TIMEOUT_S
 from mixer.run import Participant, run_in_memory
 from mixer.session import MixSession
 
@@ -42,6 +43,9 @@ NAMES = ("memory", "http", "tor")
 TIMEOUT_S = 30
 """A request that takes longer has failed; over Tor it is tried again."""
 
+
+BUSY_STEP_S = 180
+"""Patience of peers over a board, in seconds."""
 
 END_S = 15
 """A process that was told to end and has not is killed after this many seconds."""
@@ -93,6 +97,10 @@ class Transport(Protocol):
     def anonymous(self) -> bool:
         """Whether the board is kept from learning who posts."""
 
+    @property
+    def step_s(self) -> int:
+        """How long a peer should wait for the others before it takes one for silent."""
+
     def follow(self, ledger: Ledger) -> None:
         """Let the board know what stands on ``ledger``: it carries sessions of unspent notes only."""
 
@@ -115,6 +123,7 @@ class MemoryTransport:
 
     name: str = "memory"
     anonymous: bool = False
+    step_s: int = STEP_TIMEOUT_S
 
     def follow(self, ledger: Ledger) -> None:
         """A board in memory asks nobody."""
@@ -166,6 +175,11 @@ class BoardTransport:
     def anonymous(self) -> bool:
         """Only over Tor."""
         return self.proxy is not None
+
+    @property
+    def step_s(self) -> int:
+        """Longer than in memory: all peers of a simulation share this process, and its machine may be busy."""
+        return BUSY_STEP_S
 
     def http_client(self, session: bytes, role: str) -> "httpx2.AsyncClient":
         """A client for ``role`` in ``session``. Over Tor, another role or session never shares a circuit with it."""

@@ -7,6 +7,7 @@ import typer
 
 from assets.errors import Refusal
 from contracts.errors import NodeError
+from mixer.faults import PeerFault
 from petra.onion.errors import OnionError
 from petra.transports import TransportFailed
 
@@ -16,6 +17,6 @@ def one_sentence_errors() -> Iterator[None]:
     """What the user or the machine got wrong ends in one sentence and exit code 2, not in a traceback."""
     try:
         yield
-    except (ValueError, Refusal, NodeError, OSError, ImportError, OnionError, TransportFailed) as error:
+    except (ValueError, Refusal, NodeError, OSError, ImportError, OnionError, TransportFailed, PeerFault) as error:
         typer.echo(f"petra: {error}", err=True)
         raise typer.Exit(2) from error

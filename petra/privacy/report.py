@@ -66,9 +66,7 @@ def adversaries_table(rows: Sequence[Row]) -> Table:
         )
     guessing = next(row.guessing for row in rows)
     head = ("adversary", "set", "2^H", "least", "right", "≤ (99 %)", "÷ 1/(N−f)", "window ≤")
-    note = (
-        f"{rows[0].outputs} mixed notes; 1/(N−f) = {guessing:.4f}. least, window: the worst window's."
-    )
+    note = f"{rows[0].outputs} mixed notes; 1/(N−f) = {guessing:.4f}. least, window: the worst window's."
     return Table("what adversaries make of the public data", head, tuple(lines), note)
 
 

@@ -41,7 +41,7 @@ def settings(scenario: Scenario, notes: Sequence[int] = (1, 2, 4)) -> list[Setti
         found.append(
             SettingCost(f"everybody, {count} of a kind", homes, size, total, mixing, seconds / homes, 1 / homes)
         )
-        if count == notes[0]:
+        if count == notes[0] and active:
             share = active / homes
             cover = gas["withdraw"] + gas["mix"] + gas["deposit"]
             fewer = round((gas["trade"] + cover * share) / homes)
@@ -53,7 +53,7 @@ def settings(scenario: Scenario, notes: Sequence[int] = (1, 2, 4)) -> list[Setti
                     fewer,
                     round(mixing * share),
                     seconds * share / homes,
-                    1 / max(1, active),
+                    1 / active,
                 )
             )
     return found

@@ -4,13 +4,16 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 pytest.importorskip("httpx2", reason="httpx2 is missing; run: pip install 'petra[service]'")
 
 from mixer.boardservice.client import BoardAddress
 from mixer.faults import PeerFault, Reason
 from mixer.peer import Peer
+from mixer.protocol import Phase
 from petra import simulation
+from petra.commands.errors import one_sentence_errors
 from petra.onion.proxy import TorProxy
 from petra.transports import BoardTransport, MemoryTransport, Seat, Table, TransportFailed, open_transport
 
@@ -161,3 +164,10 @@ def test_without_the_tor_program_the_line_that_installs_it_is_said(tmp_path):
     assert done.returncode == 2
     assert "apt-get install tor" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_peer_that_ends_a_run_is_said_in_one_sentence(capsys):
+    with pytest.raises(typer.Exit) as ended, one_sentence_errors():
+        raise PeerFault(3, Phase.ANNOUNCEMENT, Reason.SILENT)
+    assert ended.value.exit_code == 2
+    assert "peer 3" in capsys.readouterr().err
