@@ -86,6 +86,6 @@ def cost(
             (c.name, str(c.notes), f"{c.gas:,}", f"{c.mix_gas:,}", f"{c.mix_s * 1000:.0f}", f"{c.adversary:.3f}")
             for c in rows
         )
-        columns = ("setting", "notes", "gas", "of it for the mix", "ms of mixing", "owner named")
+        columns = ("setting", "notes", "gas", "mix gas", "mix ms", "named")
         note = f"Per home and interval, {homes} homes, the contract in process."
         console.print(rich_table(Table("privacy settings", columns, cells, note)))
