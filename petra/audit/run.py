@@ -68,6 +68,11 @@ def _audit(files: Mapping[str, Path]) -> Audit:
 def _existing(path: Path) -> Path:
     if not path.is_file():
         raise AuditError(path.name, 1, f"the file is missing from {path.parent}; give the folder of a run")
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise AuditError(path.name, 1, f"cannot be read ({error.strerror}); see to its permissions and disk") from error
     return path
 
 

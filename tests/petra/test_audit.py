@@ -286,7 +286,7 @@ def test_a_folder_or_an_unreadable_file_in_place_of_a_file_is_named(run_dir, nam
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_byte_of_a_file_changes_the_audit_does_not_pass(run_dir, data):
     name = data.draw(st.sampled_from([name for name in PUBLIC if name != "summary.json"]))
     path = run_dir / name
