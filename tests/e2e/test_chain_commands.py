@@ -4,7 +4,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -91,7 +93,10 @@ def test_a_network_goes_on_where_it_was(tmp_path, real_part):
         (["deploy", "--dso", "0x12", "--rpc", "http://127.0.0.1:9"], "no EVM node answers"),
         (["info", "--rpc", "http://127.0.0.1:9"], "no EVM node answers"),
         (["follow", "--store", "/nowhere/x", "--rpc", "http://127.0.0.1:9"], "no EVM node answers"),
-        (["network", "--dir", __file__], "not empty"),
+        (["network", "--dir", __file__], "is a file"),
+        (["network", "--dir", Path(__file__).parent], "holds other files"),
+        (["network", "--chain-id", 10**30], "--chain-id"),
+        (["network", "--period-s", 10**6], "--period-s"),
     ],
 )
 def test_what_cannot_be_done_is_answered_in_a_sentence(args, hint, monkeypatch):
@@ -116,3 +121,59 @@ def test_an_address_that_is_none_is_refused(anvil_url, tmp_path):
         result = chain("deploy", "--rpc", anvil_url, "--deployments", tmp_path, "--dso", dso)
         assert (result.exit_code, "40 hex digits" in result.output) == (2, True)
     assert list(tmp_path.glob("*.json")) == []
+
+
+def gone(holds, timeout_s=10):
+    """Whether something holds no longer, waited for."""
+    end_s = time.monotonic() + timeout_s
+    while holds() and time.monotonic() < end_s:
+        time.sleep(0.05)
+    return not holds()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell a child nothing of its parent's end")
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_a_development_chain_ends_with_the_command_however_that_ends(number, real_part):
+    real_part(anvil.find)
+    with started("dev", "--port", 0) as (process, url):
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        assert gone(lambda: nodes.answers(url))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell a child nothing of its parent's end")
+def test_a_network_ends_with_the_command_and_runs_once(tmp_path, real_part):
+    real_part(geth.find)
+    net = ["network", "--validators", 1, "--dir", tmp_path / "net", "--port", 0]
+    with started(*net) as (process, url):
+        second = chain("network", "--dir", tmp_path / "net")
+        assert (second.exit_code, "another process runs the network in" in second.output) == (2, True), second.output
+        other = chain("network", "--dir", tmp_path / "net", "--validators", 3)
+        assert (other.exit_code, "--validators 1, not 3" in other.output) == (2, True), other.output
+        process.kill()
+        process.communicate(timeout=30)
+        assert gone(lambda: nodes.answers(url))
+    with started(*net) as (process, url):
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert not nodes.answers(url)
+
+
+def test_a_port_that_somebody_has_is_named_before_anything_is_said(anvil_url):
+    port = anvil_url.rpartition(":")[2]
+    result = chain("dev", "--port", port)
+    assert (result.exit_code, f"port {port} cannot be had" in result.output) == (2, True)
+    assert "Ctrl-C" not in result.output
+
+
+def test_a_node_that_ends_at_once_is_quoted_and_its_log_is_there(tmp_path, real_part):
+    real_part(anvil.find)
+    (tmp_path / "state.json").write_text("garbage")
+    result = chain("dev", "--port", 0, "--state", tmp_path / "state.json")
+    assert (result.exit_code, "failed to parse json" in result.output) == (2, True)
+    log = Path(re.search(r"see (\S+)", result.output)[1])
+    assert "failed to parse json" in log.read_text()
+    log.unlink()
+    lost = chain("dev", "--port", 0, "--state", tmp_path / "none" / "state.json")
+    assert (lost.exit_code, "make" in lost.output) == (2, True)
