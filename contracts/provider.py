@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from web3 import HTTPProvider
 
 from contracts.errors import NodeUnreachable
+from contracts.nodes import public_url
 
 if TYPE_CHECKING:
     from web3.types import RPCEndpoint, RPCResponse
@@ -51,10 +52,11 @@ class PatientProvider(HTTPProvider):
                 if method in ACTIONS or not self.patience_s:
                     raise
                 if time.monotonic() + pause_s > end_s:
+                    at = public_url(str(self.endpoint_uri))
                     raise NodeUnreachable(
-                        f"the node at {self.endpoint_uri} gives no sound answer for {self.patience_s:.0f} s "
+                        f"the node at {at} gives no sound answer for {self.patience_s:.0f} s "
                         f"({type(failure).__name__}); check that it runs, or give another one"
-                    ) from failure
+                    ) from None  # whose text holds the whole URL
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

@@ -29,6 +29,9 @@ DEFAULT_PORT = 8545
 DEFAULT_RPC = f"http://127.0.0.1:{DEFAULT_PORT}"
 """Where development nodes answer."""
 
+MAX_TIME_S = 1 << 40
+"""The latest time that a ledger may start at, Unix seconds: far beyond anybody's plans."""
+
 MAX_CHAIN_ID = (1 << 63) - 37
 """The largest chain id that all tools can compute with (EIP-2294)."""
 
@@ -41,9 +44,9 @@ def deploy(
     dso: Annotated[str, typer.Option(help="Address of the DSO, whose key signs regulation: 0x and 40 hex digits.")],
     rpc: Rpc = DEFAULT_RPC,
     genesis: Annotated[
-        int | None, typer.Option(min=1, help="Start of interval 0, Unix seconds; the next hour.")
+        int | None, typer.Option(min=1, max=MAX_TIME_S, help="Start of interval 0, Unix seconds; the next hour.")
     ] = None,
-    interval_s: Annotated[int, typer.Option(min=1, help="Seconds per interval.")] = 3600,
+    interval_s: Annotated[int, typer.Option(min=1, max=86_400, help="Seconds per interval.")] = 3600,
     confirmations: Annotated[
         int | None, typer.Option(min=1, help="Blocks to wait for; what the network needs.")
     ] = None,
@@ -58,17 +61,26 @@ def deploy(
         from contracts.ledger import EvmLedger
         from contracts.relayer import Patience
 
-        w3 = nodes.connect(rpc)
-        recorded = files.load(w3.eth.chain_id, deployments)
-        if recorded is not None and not again and not list(recorded.problems(w3)):
-            path = deployments / f"{recorded.chain_id}.json"
-            raise ValueError(f"{path} records a ledger on this chain that is in order; add --again to deploy another")
         operator = _dso_address(dso)
-        now_s = max(int(time.time()), int(w3.eth.get_block("latest")["timestamp"]))
-        grid = IntervalGrid(genesis or (now_s // interval_s + 1) * interval_s, interval_s)
+        w3 = nodes.connect(rpc)
+        chain_id, head_s = w3.eth.chain_id, int(w3.eth.get_block("latest")["timestamp"])
+        path = deployments / f"{chain_id}.json"
+        try:
+            recorded = files.load(chain_id, deployments)
+        except files.DeploymentError:
+            if not again:
+                raise
+            typer.echo(
+                f"{path} was no record of a ledger; it is now {files.set_aside(chain_id, deployments)}", err=True
+            )
+            recorded = None
+        if recorded is not None and not again and not list(recorded.problems(w3)):
+            raise ValueError(f"{path} records a ledger on this chain that is in order; add --again to deploy another")
+        grid = IntervalGrid(genesis or (max(int(time.time()), head_s) // interval_s + 1) * interval_s, interval_s)
         patience = Patience(confirmations or nodes.confirmations(w3))
+        deployments.mkdir(parents=True, exist_ok=True)  # before the ledger is deployed, so that it can be recorded
         ledger = EvmLedger.deploy(w3, operator, grid, patience=patience)
-        path = files.Deployment.of(w3, ledger).save(deployments)
+        files.Deployment.of(w3, ledger).save(deployments)
         typer.echo(f"ledger 0x{ledger.domain.contract.hex()} on chain {ledger.domain.chain_id}, recorded in {path}")
 
 
@@ -76,7 +88,7 @@ def deploy(
 def info(rpc: Rpc = DEFAULT_RPC, deployments: Deployments = DEPLOYMENTS) -> None:
     """Say what is at a URL: the chain, and whether the recorded ledger is there, with this program's own code.
 
-    Exit code 1: a ledger is recorded, but is not the one there.
+    Exit code 1: a ledger is recorded, but is not the one there, or not as recorded.
     """
     with one_sentence_errors():
         from contracts import deployments as files
@@ -87,14 +99,18 @@ def info(rpc: Rpc = DEFAULT_RPC, deployments: Deployments = DEPLOYMENTS) -> None
             typer.echo(f"{name:<14} {value}")
         recorded = files.load(w3.eth.chain_id, deployments)
         if recorded is None:
-            typer.echo(f"ledger         none recorded in {deployments}; run: petra chain deploy --rpc {rpc}")
+            typer.echo(
+                f"ledger         none recorded in {deployments}; run: petra chain deploy --rpc {nodes.public_url(rpc)}"
+            )
             return
         problems = list(recorded.problems(w3))
         typer.echo(f"ledger         0x{recorded.contract.hex()} since block {recorded.block}")
         typer.echo(f"DSO            0x{recorded.dso.hex()}")
         typer.echo(f"intervals      {recorded.grid.interval_s} s each, from {recorded.grid.genesis_s} (Unix) on")
-        typer.echo(f"code           {'equals the artifact' if not problems else problems[0]}")
+        for problem in problems:
+            typer.echo(f"wrong          {problem}")
         if not problems:
+            typer.echo("code           equals the artifact")
             typer.echo(f"transactions   {len(recorded.open(w3).entries())} accepted")
     if problems:
         raise typer.Exit(1)
@@ -244,7 +260,7 @@ def _dso_address(text: str) -> "Address":
     except ValueError:
         address = b""
     if len(address) != 20 or not any(address):
-        raise ValueError(f"--dso {text} is no address; give 0x and 40 hex digits")
+        raise ValueError(f"--dso {text!r} is no address; give 0x and 40 hex digits")
     return Address(address)
 
 
