@@ -108,6 +108,13 @@ QUESTIONS: Sequence[tuple[str, list[Any], Callable[[object], bool]]] = (
 """What every EVM node can answer, and nearly nothing else can."""
 
 
+def name_of(w3: "Web3") -> str:
+    """What the node calls itself; some say nothing."""
+    provider: Any = w3.provider
+    name = provider.make_request("web3_clientVersion", []).get("result")
+    return name if isinstance(name, str) and name.isprintable() else "of no name"
+
+
 def in_this_process(w3: "Web3") -> bool:
     """Whether the chain is in this process: it always answers, and never lags."""
     return getattr(w3.provider, "ethereum_tester", None) is not None

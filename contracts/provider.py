@@ -49,10 +49,12 @@ class PatientProvider(HTTPProvider):
             try:
                 return self._ask(method, params)
             except Exception as failure:  # requests and JSON each have families of errors of their own
-                if method in ACTIONS or not self.patience_s:
+                if not self.patience_s:
                     raise
+                at = public_url(str(self.endpoint_uri))
+                if method in ACTIONS:
+                    raise NodeUnreachable(f"the node at {at} gave no answer ({type(failure).__name__})") from None
                 if time.monotonic() + pause_s > end_s:
-                    at = public_url(str(self.endpoint_uri))
                     raise NodeUnreachable(
                         f"the node at {at} gives no sound answer for {self.patience_s:.0f} s "
                         f"({type(failure).__name__}); check that it runs, or give another one"

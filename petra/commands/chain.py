@@ -160,7 +160,7 @@ def _chain_rows(w3: "Web3") -> Iterator[tuple[str, object]]:
     from contracts import nodes
 
     head = w3.eth.get_block("latest")
-    yield "node", w3.client_version
+    yield "node", nodes.name_of(w3)
     yield "chain id", w3.eth.chain_id
     yield "block", f"{head['number']} of {head['timestamp']} (Unix)"
     yield "gas limit", head["gasLimit"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+from web3 import HTTPProvider
 
 from contracts import anvil, nodes
 from contracts.network import geth
@@ -112,7 +113,7 @@ def test_a_network_goes_on_where_it_was(tmp_path, real_part):
         (["deploy", "--dso", DSO, "--rpc", "http://127.0.0.1:9"], "no EVM node answers"),
         (["deploy", "--dso", "0x12", "--rpc", "http://127.0.0.1:9"], "40 hex digits"),
         (["deploy", "--dso", DSO, "--genesis", 99999999999999999999], "--genesis"),
-        (["info", "--rpc", "localhost:18545"], "http://localhost:18545"),
+        (["info", "--rpc", "localhost:18545"], "localhost:18545 is no node's URL: it starts with http://"),
         (["info", "--rpc", "http://127.0.0.1:9"], "no EVM node answers"),
         (["follow", "--store", "/nowhere/x", "--rpc", "http://127.0.0.1:9"], "no EVM node answers"),
         (["network", "--dir", __file__], "is a file"),
@@ -181,3 +182,37 @@ def test_a_record_that_is_none_or_was_changed_is_named_and_replaced(anvil_url, t
         assert chain("deploy", *at, "--dso", DSO, "--again").exit_code == 0
         assert chain("info", *at).exit_code == 0
     assert len(list(tmp_path.glob("31337.json.old*"))) == 3
+
+
+@pytest.mark.parametrize("answer", [None, "hello", [], ["0x1"], {}, "error"])
+def test_what_answers_like_a_node_for_a_while_is_answered_in_a_sentence(answer, tmp_path, monkeypatch):
+    """As little as makes it a node, and the same answer to all other questions."""
+    head = {"number": "0x0", "timestamp": "0x1", "gasLimit": "0x1c9c380", "hash": "0x" + "11" * 32}
+    node = {"eth_chainId": "0x539", "eth_gasPrice": "0x0", "eth_getBlockByNumber": head}
+
+    def ask(provider, method, params):
+        if method not in node and answer == "error":
+            return {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "method not found"}}
+        return {"jsonrpc": "2.0", "id": 1, "result": node.get(method, answer)}
+
+    monkeypatch.setattr(HTTPProvider, "make_request", ask)
+    monkeypatch.delenv("PETRA_RELAYER_KEY", raising=False)
+    for command in (["info"], ["deploy", "--dso", DSO]):
+        told = chain(*command, "--deployments", tmp_path)
+        assert isinstance(told.exception, SystemExit | None), told.exception
+        assert (told.exit_code, "petra: the node" in told.output) in {(0, False), (2, True)}, told.output
+    assert list(tmp_path.glob("*.json")) == []
+
+
+def test_the_secrets_of_a_url_are_shown_and_kept_nowhere(anvil_url, tmp_path):
+    url = anvil_url.replace("http://", "http://user:hunter2@") + "/?key=hunter2"
+    at = ["--rpc", url, "--deployments", tmp_path / "deployments"]
+    silent = "http://user:hunter2@127.0.0.1:9/hunter2?key=hunter2"
+    told = [chain("info", *at), chain("deploy", *at, "--dso", DSO), chain("info", *at), chain("info", "--rpc", silent)]
+    run = ["simulate", "--homes", "2", "--intervals", "1", "--out", str(tmp_path / "run"), "--ledger"]
+    told += [CliRunner().invoke(app, [*run, each]) for each in (url, silent, "user:hunter2@127.0.0.1:9")]
+    assert [each.exit_code for each in told] == [0, 0, 0, 2, 0, 2, 2], [each.output for each in told]
+    assert all("hunter2" not in each.output for each in told)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"summary.json", "report.html", "31337.json"} <= {path.name for path in files}
+    assert [path for path in files if b"hunter2" in path.read_bytes()] == []
