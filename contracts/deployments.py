@@ -159,6 +159,8 @@ def load(chain_id: int, folder: Path = FOLDER, remedy: str = REPLACE) -> Deploym
             raise ValueError(f"it is of chain {deployment.chain_id}")
     except FileNotFoundError:
         return None
+    except NotADirectoryError as failure:
+        raise NotADirectoryError(f"{folder} is a file; give the folder of the deployments' files") from failure
     except OSError as failure:
         raise DeploymentError(f"{path} cannot be read ({failure.strerror}); {remedy}") from failure
     except ValueError as failure:

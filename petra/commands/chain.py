@@ -80,8 +80,12 @@ def deploy(
         patience = Patience(confirmations or nodes.confirmations(w3))
         deployments.mkdir(parents=True, exist_ok=True)  # before the ledger is deployed, so that it can be recorded
         ledger = EvmLedger.deploy(w3, operator, grid, patience=patience)
-        files.Deployment.of(w3, ledger).save(deployments)
-        typer.echo(f"ledger 0x{ledger.domain.contract.hex()} on chain {ledger.domain.chain_id}, recorded in {path}")
+        name = f"ledger 0x{ledger.domain.contract.hex()} on chain {chain_id}"
+        try:
+            files.Deployment.of(w3, ledger).save(deployments)
+        except OSError as failure:
+            raise OSError(f"{name} was deployed, but is not recorded: {failure}") from failure
+        typer.echo(f"{name}, recorded in {path}")
 
 
 @app.command()
@@ -292,8 +296,10 @@ def _log_kept_on_error() -> Iterator[Path]:
     """A file for what a node says; an error that names it leaves it there."""
     handle, name = tempfile.mkstemp(prefix="petra-", suffix=".log")
     os.close(handle)
+    path = Path(name)
     try:
-        yield Path(name)
-    except KeyboardInterrupt:
-        Path(name).unlink()
+        yield path
+    except BaseException as end:
+        if isinstance(end, KeyboardInterrupt) or path.stat().st_size == 0:
+            path.unlink()
         raise

@@ -72,6 +72,12 @@ def test_a_folder_in_a_files_place_is_refused_and_set_aside(tmp_path):
     assert deployments.load(5, tmp_path) is None
 
 
+def test_a_file_in_the_folders_place_is_refused(tmp_path):
+    (tmp_path / "x").touch()
+    with pytest.raises(NotADirectoryError, match="x is a file; give the folder"):
+        deployments.load(5, tmp_path / "x")
+
+
 def test_a_file_of_another_chain_is_refused(deployment, tmp_path):
     deployment.save(tmp_path).rename(tmp_path / "9.json")
     with pytest.raises(DeploymentError, match="is of chain"):

@@ -182,6 +182,9 @@ def test_a_record_that_is_none_or_was_changed_is_named_and_replaced(anvil_url, t
         assert chain("deploy", *at, "--dso", DSO, "--again").exit_code == 0
         assert chain("info", *at).exit_code == 0
     assert len(list(tmp_path.glob("31337.json.old*"))) == 3
+    for command in (["info"], ["deploy", "--dso", DSO, "--again"]):
+        told = chain(*command, "--rpc", anvil_url, "--deployments", path)
+        assert (told.exit_code, "is a file; give the folder" in told.output) == (2, True), told.output
 
 
 @pytest.mark.parametrize("answer", [None, "hello", [], ["0x1"], {}, "error"])
