@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from assets.errors import EncodingError
 
 BITS = 127
-P = 2**BITS - 1
+P: int = 2**BITS - 1
 """The modulus. Greater than any number of peers, so that Newton's identities may divide by every 1 … N."""
 
 ELEMENT_BYTES = 16

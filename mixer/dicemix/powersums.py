@@ -33,4 +33,5 @@ def polynomial(sums: Sequence[int]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=MAX_NOTES)
 def _inverse(number: int) -> int:
-    return pow(number, -1, P)
+    inverse: int = pow(number, -1, P)
+    return inverse

@@ -129,7 +129,7 @@ class Proceedings:
     # --- Reading it ---------------------------------------------------------------------------------------
 
     def tick(self, now_s: int) -> None:
-        """Tell the time of what is read next. At the deadline the stage ends. Raises ``ValueError`` if time goes back."""
+        """Tell the time of what is read next; a stage ends at its deadline. ``ValueError`` if time goes back."""
         if now_s < self._now_s:
             raise ValueError(f"time went back from {self._now_s} to {now_s}")
         self._now_s = now_s

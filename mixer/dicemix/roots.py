@@ -19,7 +19,7 @@ class NoDistinctRoots(Exception):
 
 
 RootFinder = Callable[[Sequence[int]], tuple[int, ...]]
-"""The roots, ascending, of a monic polynomial; raises :class:`NoDistinctRoots` unless there are as many as its degree."""
+"""The roots of a monic polynomial, ascending; raises :class:`NoDistinctRoots` unless there are as many as its degree."""
 
 
 def pure_roots(coefficients: Sequence[int]) -> tuple[int, ...]:
@@ -74,7 +74,7 @@ def _split(f: Polynomial, *, checked: bool) -> list[int]:
         modulus = Modulus(f)
         power = modulus.square_repeatedly(shifted, BITS - 1)
         if not checked:
-            square = divide([a for a in _square(shifted)], f)[1]
+            square = divide(_square(shifted), f)[1]
             if modulus.square_repeatedly(power, 1) != square:
                 raise NoDistinctRoots
             checked = True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from assets.hashing import keccak
 from assets.keys import Address, Digest
-from mixer.dicemix.field import BITS, P
+from mixer.dicemix.field import P
 
 _NUMBER_TAG = keccak(b"PETra DiceMix slot number v1")
 _COMMITMENT_TAG = keccak(b"PETra DiceMix commitment v1")
@@ -16,7 +16,7 @@ def slot_number(context: Digest, address: Address) -> int:
     ``context`` is the view after the keys, hence after all commitments: nobody can choose an address for its number.
     The slots are the places of all numbers in ascending order.
     """
-    return int.from_bytes(keccak(_NUMBER_TAG + context + address), "big") % 2**BITS % P
+    return int.from_bytes(keccak(_NUMBER_TAG + context + address), "big") % P
 
 
 def commitment(session: Digest, run: int, peer: int, public: bytes, salt: bytes, address: Address) -> bytes:
