@@ -5,24 +5,25 @@ An *engine* plays one run. Everything around it is written once, for all engines
 * The *session* (:class:`~mixer.session.MixSession`) follows from the ledger. A member is named by the place of its note
   among the session's inputs, in every run the same.
 * A *run* is one attempt of some of the members. Run 0 is that of all.
-* The *log* is what the board shows: messages with the board's time. A player or watcher gets each entry as
-  ``tick(entry.at_s)`` and then ``receive(entry.data)``, and a further ``tick(now_s)`` once the log is known to be complete
-  up to ``now_s``. Time enters nowhere else, so all who read the same log find the same outcome at the same moment.
+* The *log* is what the board shows: messages with the board's time. :class:`mixer.follower.Follower` reads it to a player
+  or watcher: each entry as ``tick(entry.at_s)`` and then ``receive(entry.data)``, a ``tick`` at each deadline exactly, and
+  a further ``tick(now_s)`` once the log is known to be complete up to ``now_s``. Time enters nowhere else, so all who
+  read the same log find the same outcome at the same moment.
 * A run ends :class:`Mixed`, :class:`Blamed` or :class:`Aborted`. :func:`next_run` says what follows, and is pure:
   blamed members are out, nobody new gets in, everybody left starts again with a fresh address and fresh run keys.
 * A *watcher* is the same state machine without secrets. :func:`mixer.judge.judge` feeds a log to watchers, run after
   run, and thereby computes from public data alone whom every honest player has excluded. An engine has no other judge.
 
-Rules that an engine keeps: a member that ``finished`` or that revealed a key of the run never signs in that run, and one
-that has begun to sign never reveals; whatever a message looks like, :meth:`Watcher.receive` does not raise; a message
-after the end of its run changes nothing, nor does one of another session or run.
+Rules that an engine keeps: a member that revealed a key of the run, or posted a complaint, never signs in that run, and
+one that has begun to sign never reveals. Whatever a message looks like, :meth:`Watcher.receive` does not raise. Messages
+of another session or run, and those after the end of the run, change nothing.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
 from assets.keys import Address, SigningKey
-from assets.transactions import Signed, Transact
+from assets.transactions import Signed, Transact, Transaction
 from mixer.session import MixSession
 
 DEFAULT_MINIMUM = 8
@@ -148,6 +149,10 @@ class Player(Watcher, Protocol):
 
     def tick(self, now_s: int) -> tuple[bytes, ...]:
         """Tell the board's time. Raises ``ValueError`` if it goes back."""
+
+    def expose(self, spend: Signed[Transaction]) -> tuple[bytes, ...]:
+        """The message that shows a transaction from the ledger in which a member spends its note elsewhere
+        (:mod:`mixer.exhibits` judges it)."""
 
 
 class Engine(Protocol):
