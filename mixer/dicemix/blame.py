@@ -5,7 +5,7 @@ messages alone, and nobody by what another one says.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from assets.keys import ZERO_ADDRESS, Digest
@@ -24,13 +24,14 @@ class Case:
     run: int
     context: Digest
     """View after the keys."""
-    announcements: Sequence[Announcement]
-    sums: Sequence[tuple[int, ...]]
-    """Every peer's slots message."""
+    announcements: Mapping[int, Announcement]
+    """Every member's keys."""
+    sums: Mapping[int, tuple[int, ...]]
+    """Every member's slots message."""
     numbers: tuple[int, ...] | None
     """The slots, if the numbers came out."""
     payloads: Mapping[int, bytes | None]
-    """Every peer's payload message, ``None`` for a complaint; empty if the run did not come so far."""
+    """Every member's payload message, ``None`` for a complaint; empty if the run did not come so far."""
 
 
 def blame(case: Case, revelations: Mapping[int, Revelation]) -> dict[int, Reason]:
@@ -64,7 +65,7 @@ def _offences(case: Case, peer: int, revelation: Revelation) -> Iterator[Reason]
     size = len(case.announcements)
     keys = {
         other: pair_key(shared(revelation.secret, announcement.public), case.context)
-        for other, announcement in enumerate(case.announcements)
+        for other, announcement in case.announcements.items()
         if other != peer
     }
     number = slot_number(case.context, revelation.address)

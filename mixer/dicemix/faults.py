@@ -5,6 +5,7 @@ from enum import Enum
 
 from mixer.dicemix.message import Message
 from mixer.dicemix.stages import Stage
+from mixer.engine import Guilt
 
 
 class Reason(Enum):
@@ -32,6 +33,10 @@ class Reason(Enum):
     """Its slots message is not the one that follows from key and address."""
     WRONG_PAYLOAD = "wrong payload"
     """Its payload message is not the one that follows from key and address."""
+    SPENT_ELSEWHERE = "spent elsewhere"
+    """It signed another transaction that spends its note."""
+    FALSE_ACCUSATION = "false accusation"
+    """It showed a mix of this very session as if that were a betrayal."""
     FALSE_COMPLAINT = "false complaint"
     """It complained, and its number was there."""
     BAD_OUTPUT = "bad output"
@@ -39,23 +44,25 @@ class Reason(Enum):
     DUPLICATE_OUTPUT = "duplicate output"
     """It committed itself to the same address as another peer, which committed itself to it as well."""
 
-    @property
-    def innocent_explanation(self) -> bool:
-        """Whether a lost connection explains it: excluded from the next run, yet no reason to ban the peer."""
-        return self is Reason.SILENT
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """That one peer broke the protocol, for everybody who has the log to see."""
 
     participant: int
-    """Index of the peer at fault."""
+    """The member at fault: the place of its note among the session's inputs."""
     stage: Stage
     """What was going on when it showed."""
     reason: Reason
     evidence: tuple[Message, ...] = ()
     """The signed messages that show it; empty for silence. For what a revelation shows, the peer's own messages."""
+    proven: bool = True
+    """Whether the evidence convicts the peer whatever a board may have hidden, delayed or reordered."""
 
     def __str__(self) -> str:
         return f"peer {self.participant}: {self.reason.value} in the {self.stage.value} stage"
+
+    def guilt(self) -> Guilt:
+        """The same for whoever does not know this engine."""
+        evidence = tuple(message.encoded for message in self.evidence)
+        return Guilt(self.participant, self.stage.value, self.reason.value, self.proven, evidence)

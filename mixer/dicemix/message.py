@@ -31,7 +31,7 @@ class Message:
     """Number of the attempt within the session, from 0."""
     phase: Phase
     sender: int
-    """Which peer: the place of its note among the session's inputs."""
+    """Which member: the place of its note among the session's inputs."""
     previous: Digest
     """The sender's view: hash of all complete phases before this message."""
     payload: bytes

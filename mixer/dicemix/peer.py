@@ -1,4 +1,4 @@
-"""One peer of a DiceMix run: takes messages and clock ticks, returns messages and events. Does no I/O.
+"""One peer of a DiceMix run: takes messages and clock ticks, returns messages. Does no I/O.
 
 Everything public about the run is read from the log by :class:`~mixer.dicemix.proceedings.Proceedings`; the peer adds
 what only it knows: its keys, its address, and what it posts next.
@@ -7,8 +7,7 @@ what only it knows: its keys, its address, and what it posts next.
 import secrets
 
 from assets.keys import ZERO_ADDRESS, Address, SigningKey
-from assets.transactions import Signed, Transact
-from mixer.dicemix.events import NOTHING, Completed, Entered, Event, Failed, Step
+from assets.transactions import Signed, Transaction
 from mixer.dicemix.faults import Fault
 from mixer.dicemix.field import encode_elements
 from mixer.dicemix.keys import RunKey
@@ -16,40 +15,31 @@ from mixer.dicemix.message import Message, seal
 from mixer.dicemix.pads import masked_payload, masked_powers, pair_key
 from mixer.dicemix.payloads import Revelation
 from mixer.dicemix.proceedings import Proceedings
-from mixer.dicemix.protocol import ADDRESS_BYTES, PHASE_TIMEOUT_S, SALT_BYTES, Phase
+from mixer.dicemix.protocol import ADDRESS_BYTES, SALT_BYTES, Phase
 from mixer.dicemix.slots import commitment, slot_number
 from mixer.dicemix.stages import Stage
-from mixer.session import MixSession
-from mixer.step import Ignored
+from mixer.engine import Outcome, Run
+from mixer.exhibits import encode_exhibit
 
 
 class Peer:
-    """Takes part in one run of ``session`` with the note that ``key`` owns, to move it to ``output``.
+    """The member of ``run`` whose note ``key`` owns, to move it to ``output``: a :class:`~mixer.engine.Player`.
 
     ``output`` must be a fresh address: used for nothing else, and never again after a run that failed. Raises
     ``ValueError`` if the arguments do not fit together.
     """
 
-    def __init__(
-        self,
-        session: MixSession,
-        key: SigningKey,
-        output: Address,
-        *,
-        run: int = 0,
-        timeout_s: int = PHASE_TIMEOUT_S,
-    ) -> None:
+    def __init__(self, run: Run, key: SigningKey, output: Address) -> None:
         if len(output) != ADDRESS_BYTES or output == ZERO_ADDRESS:
             raise ValueError(f"the output is an address of {ADDRESS_BYTES} bytes other than zero")
-        if output in session.owners:
+        if output in run.session.owners:
             raise ValueError("the output owns an input of this session; give a fresh address")
-        self.session = session
-        self.run = run
-        self.index = session.index_of(key.address)
-        """Which peer this is."""
-        self._proceedings = Proceedings(session, run=run, timeout_s=timeout_s)
-        self._timeout_s = timeout_s
-        self._started = False
+        self.member = run.session.index_of(key.address)
+        """Place of the note among the session's inputs."""
+        if self.member not in run.members:
+            raise ValueError("the key's note takes no part in this run")
+        self._proceedings = Proceedings(run)
+        self._begun = False
         self._key = key
         self._output = output
         self._run_key = RunKey()
@@ -57,7 +47,12 @@ class Peer:
         self._pair_keys: dict[int, bytes] = {}
 
     def __repr__(self) -> str:
-        return f"Peer({self.index} of {self.session.size}, run {self.run}, {self.stage.value})"
+        return f"Peer({self.member} of {self.run.session.size}, run {self.run.number}, {self.stage.value})"
+
+    @property
+    def run(self) -> Run:
+        """Which run."""
+        return self._proceedings.run
 
     @property
     def stage(self) -> Stage:
@@ -65,24 +60,14 @@ class Peer:
         return self._proceedings.stage
 
     @property
-    def closed(self) -> bool:
-        """Whether the run is over: done or failed."""
-        return self._proceedings.closed
-
-    @property
     def deadline_s(self) -> int | None:
         """When the peer stops waiting for what is due now; ``None`` while it waits for nothing."""
-        return self._proceedings.deadline_s if self._started else None
+        return self._proceedings.deadline_s if self._begun else None
 
     @property
-    def transcript(self) -> tuple[Message, ...]:
-        """The signed messages that this peer accepted, in the order of the log."""
-        return self._proceedings.messages
-
-    @property
-    def signed(self) -> Signed[Transact] | None:
-        """The complete mix transaction, once the run is done."""
-        return self._proceedings.signed
+    def outcome(self) -> Outcome | None:
+        """How the run ended; ``None`` while it goes on."""
+        return self._proceedings.outcome
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -91,71 +76,71 @@ class Peer:
 
     @property
     def secrets_dropped(self) -> bool:
-        """Whether this peer could still reveal its key of the run."""
+        """Whether this peer could not reveal its key of the run any more, even if it wanted to."""
         return self._run_key.destroyed
 
-    def start(self, now_s: int = 0) -> Step:
-        """Begin the run at ``now_s`` (seconds of any clock that never goes back). Raises ``ValueError`` if it runs."""
-        if self._started:
-            raise ValueError("the peer has been started already")
-        self._started = True
-        self._proceedings = Proceedings(self.session, run=self.run, timeout_s=self._timeout_s, now_s=now_s)
-        bound = commitment(self.session.id, self.run, self.index, self._run_key.public, self._salt, self._output)
-        payload = self._key.public_key.format() + self._run_key.public + bound
-        return Step((self._seal(Phase.KEYS, payload),), (Entered(Stage.KEYS),))
+    def begin(self) -> tuple[bytes, ...]:
+        """Start, at the run's ``start_s``. Raises ``ValueError`` the second time."""
+        if self._begun:
+            raise ValueError("the peer has begun already")
+        self._begun = True
+        run, public = self.run, self._run_key.public
+        bound = commitment(run.session.id, run.number, self.member, public, self._salt, self._output)
+        return (self._seal(Phase.KEYS, self._key.public_key.format() + public + bound),)
 
-    def receive(self, message: bytes | Message) -> Step:
-        """Read the next message of the board, one's own included. Raises ``ValueError`` before :meth:`start`."""
-        self._check_started()
+    def receive(self, data: bytes | Message) -> tuple[bytes, ...]:
+        """Read the next message of the board, one's own included. Raises ``ValueError`` before :meth:`begin`."""
+        self._check_begun()
         before = self.stage
-        why = self._proceedings.read(message)
-        if why is not None:
-            return Step((), (Ignored(why),))
+        self._proceedings.receive(data)
         return self._go_on(before)
 
-    def tick(self, now_s: int) -> Step:
-        """Tell the time. At the deadline of a stage the run ends, and whoever owes a message is named.
+    def tick(self, now_s: int) -> tuple[bytes, ...]:
+        """Tell the board's time. At the deadline of a stage the run ends, and whoever owes a message is named.
 
-        Raises ``ValueError`` before :meth:`start`, and if time goes back.
+        Raises ``ValueError`` before :meth:`begin`, and if time goes back.
         """
-        self._check_started()
+        self._check_begun()
         before = self.stage
         self._proceedings.tick(now_s)
         return self._go_on(before)
 
-    def _check_started(self) -> None:
-        if not self._started:
-            raise ValueError("start the peer, then give it time and messages of the board from the first on")
+    def expose(self, spend: Signed[Transaction]) -> tuple[bytes, ...]:
+        """The message that shows a transaction from the ledger in which a member spends its note elsewhere."""
+        self._check_begun()
+        return (self._seal(Phase.EXHIBIT, encode_exhibit(spend)),)
 
-    def _go_on(self, before: Stage) -> Step:
+    def _check_begun(self) -> None:
+        if not self._begun:
+            raise ValueError("begin, then give the peer time and messages of the board from the first on")
+
+    def _go_on(self, before: Stage) -> tuple[bytes, ...]:
         """What the peer has to say in a new stage."""
         if self.stage is before:
-            return NOTHING
-        events: tuple[Event, ...] = (Entered(self.stage),)
+            return ()
         match self.stage:
             case Stage.SLOTS:
-                return Step((self._reserve(),), events)
+                return (self._reserve(),)
             case Stage.PAYLOADS:
-                return Step((self._fill(),), events)
+                return (self._fill(),)
             case Stage.SIGNING:
-                return Step(self._sign(), events)
+                return self._sign()
             case Stage.REVELATION:
                 revelation = Revelation(self._run_key.reveal(), self._salt, self._output)
-                return Step((self._seal(Phase.REVELATION, revelation.encode()),), events)
+                return (self._seal(Phase.REVELATION, revelation.encode()),)
             case _:
                 self._forget()
-                signed = self._proceedings.signed
-                return Step((), (*events, Failed(self.faults) if signed is None else Completed(signed)))
+                return ()
 
     def _reserve(self) -> bytes:
         context = self._proceedings.context
         self._pair_keys = {
             peer: pair_key(self._run_key.shared(public), context)
-            for peer, public in enumerate(self._proceedings.public_keys)
-            if peer != self.index
+            for peer, public in self._proceedings.public_keys.items()
+            if peer != self.member
         }
         number = slot_number(context, self._output)
-        message = masked_powers(number, self.index, self._pair_keys, self.session.size)
+        message = masked_powers(number, self.member, self._pair_keys, self.run.size)
         return self._seal(Phase.SLOTS, encode_elements(message))
 
     def _fill(self) -> bytes:
@@ -163,14 +148,14 @@ class Peer:
         if number not in numbers:
             return self._seal(Phase.COMPLAINT, b"")
         slot = numbers.index(number)
-        return self._seal(Phase.PAYLOADS, masked_payload(self._output, slot, self._pair_keys, self.session.size))
+        return self._seal(Phase.PAYLOADS, masked_payload(self._output, slot, self._pair_keys, self.run.size))
 
     def _sign(self) -> tuple[bytes, ...]:
         self._forget()
-        mix = self._proceedings.mix
-        if mix is None or self._output not in {note.owner for note in mix.outputs}:
+        mix, mix_digest = self._proceedings.mix, self._proceedings.mix_digest
+        if mix is None or mix_digest is None or self._output not in {note.owner for note in mix.outputs}:
             return ()  # somebody found another address with the same number of 127 bits: sign nothing
-        return (self._seal(Phase.SIGNING, self._key.sign(self._proceedings.mix_digest)),)
+        return (self._seal(Phase.SIGNING, self._key.sign(mix_digest)),)
 
     def _forget(self) -> None:
         """Drop what could link this peer to its address: from here on the run is never revealed."""
@@ -179,5 +164,5 @@ class Peer:
         self._pair_keys = {}
 
     def _seal(self, phase: Phase, payload: bytes) -> bytes:
-        view = self._proceedings.view
-        return seal(self.session.id, self.run, phase, self.index, view, payload, self._key).encoded
+        run, view = self.run, self._proceedings.view
+        return seal(run.session.id, run.number, phase, self.member, view, payload, self._key).encoded

@@ -4,24 +4,26 @@ The log's messages and the times at which they came decide everything that is he
 therefore reaches the same stage, the same outputs and the same verdict, without trusting anybody.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from assets.errors import EncodingError
 from assets.hashing import keccak
 from assets.keys import ZERO_ADDRESS, Address, Digest, recover_address
+from assets.notes import Note
 from assets.transactions import Signed, Transact, digest
 from mixer.dicemix.blame import Case, blame
 from mixer.dicemix.faults import Fault, Reason
 from mixer.dicemix.message import Message, decode
 from mixer.dicemix.pads import combined, summed
 from mixer.dicemix.payloads import Announcement, Revelation, read_announcement, read_revelation, read_slots
-from mixer.dicemix.protocol import MAX_RUN, PHASE_TIMEOUT_S, Phase, payload_bytes
+from mixer.dicemix.protocol import MAX_PEERS, MAX_RUN, MIN_PEERS, Phase, payload_bytes
 from mixer.dicemix.roots import NoDistinctRoots, numbers
 from mixer.dicemix.signers import Signers
 from mixer.dicemix.slots import fits
-from mixer.dicemix.stages import PHASES_OF, TRANSITIONS, Stage, Trigger
-from mixer.session import MixSession
+from mixer.dicemix.stages import PHASES_OF, TRANSITIONS, Stage, Trigger, turn
+from mixer.engine import Aborted, Blamed, Mixed, Outcome, Run
+from mixer.exhibits import NotAnExhibit, OwnMix, could_be_a_mix, read_exhibit
 from mixer.signatures import ForeignSignature
 from mixer.step import Why
 
@@ -29,24 +31,17 @@ _VIEW_TAG = keccak(b"PETra DiceMix view v1")
 
 
 class Proceedings:
-    """One run of ``session`` as its log tells it, from :attr:`Stage.KEYS` on, which opens at ``now_s``.
+    """``run`` as its log tells it. What a message contains never makes it raise."""
 
-    Raises ``ValueError`` if the arguments are out of range.
-    """
-
-    def __init__(self, session: MixSession, *, run: int = 0, timeout_s: int = PHASE_TIMEOUT_S, now_s: int = 0) -> None:
-        if not 0 <= run <= MAX_RUN:
-            raise ValueError(f"run is {run}; give 0 to {MAX_RUN}")
-        if timeout_s < 1:
-            raise ValueError(f"timeout_s is {timeout_s}; give at least 1 second")
-        self.session = session
-        self.run = run
-        self._timeout_s = timeout_s
-        self._now_s = now_s
+    def __init__(self, run: Run) -> None:
+        if not MIN_PEERS <= run.size <= MAX_PEERS or run.number > MAX_RUN:
+            raise ValueError(f"a run has {MIN_PEERS} to {MAX_PEERS} members and a number up to {MAX_RUN}")
+        self._run = run
+        self._now_s = run.start_s
         self._stage = Stage.KEYS
-        self._deadline_s: int | None = now_s + timeout_s
-        self._view = Digest(keccak(_VIEW_TAG + session.id + run.to_bytes(4, "big")))
-        self._signers = Signers(session.owners)
+        self._deadline_s: int | None = run.start_s + run.timeout_s
+        self._view = Digest(keccak(_VIEW_TAG + run.session.id + _number_and_members(run)))
+        self._signers = Signers(run.session.owners)
         self._accepted: dict[tuple[Phase, int], Message] = {}
         self._heard: dict[int, Message] = {}  # of the current stage
         self._faults: dict[int, Fault] = {}
@@ -57,14 +52,18 @@ class Proceedings:
         self._payloads: dict[int, bytes | None] = {}
         self._revelations: dict[int, Revelation] = {}
         self._mix: Transact | None = None
-        self._mix_digest = Digest(b"")
+        self._mix_digest: Digest | None = None
         self._signatures: dict[int, bytes] = {}
-        self._signed: Signed[Transact] | None = None
 
     def __repr__(self) -> str:
-        return f"Proceedings({self.session.size} peers, run {self.run}, {self._stage.value})"
+        return f"Proceedings({self._run.size} peers, run {self._run.number}, {self._stage.value})"
 
     # --- What the log says --------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> Run:
+        """Which run."""
+        return self._run
 
     @property
     def stage(self) -> Stage:
@@ -92,9 +91,9 @@ class Proceedings:
         return self._context
 
     @property
-    def public_keys(self) -> tuple[bytes, ...]:
-        """Every peer's X25519 key, after the keys stage."""
-        return tuple(self._announcements[peer].public for peer in range(self.session.size))
+    def public_keys(self) -> Mapping[int, bytes]:
+        """Every member's X25519 key, after the keys stage."""
+        return {member: announcement.public for member, announcement in self._announcements.items()}
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -107,19 +106,25 @@ class Proceedings:
         return self._mix
 
     @property
-    def mix_digest(self) -> Digest:
+    def mix_digest(self) -> Digest | None:
         """Digest of :attr:`mix`."""
         return self._mix_digest
 
     @property
-    def signed(self) -> Signed[Transact] | None:
-        """The complete mix transaction, once the run is done."""
-        return self._signed
+    def faults(self) -> tuple[Fault, ...]:
+        """One for each guilty member, once the run failed. Empty after a failure: by chance, nobody is guilty."""
+        return tuple(self._faults[member] for member in sorted(self._faults)) if self._stage is Stage.FAILED else ()
 
     @property
-    def faults(self) -> tuple[Fault, ...]:
-        """One for each guilty peer, once the run failed. Empty after a failure: by chance, nobody is guilty."""
-        return tuple(self._faults[peer] for peer in sorted(self._faults)) if self._stage is Stage.FAILED else ()
+    def outcome(self) -> Outcome | None:
+        """How the run ended; ``None`` while it goes on."""
+        if self._stage is Stage.DONE and self._mix is not None:
+            return Mixed(Signed(self._mix, tuple(self._signatures[member] for member in self._run.members)))
+        if self._stage is not Stage.FAILED:
+            return None
+        if self._faults:
+            return Blamed(tuple(fault.guilt() for fault in self.faults))
+        return Aborted("two slot numbers were equal by chance")
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -136,17 +141,17 @@ class Proceedings:
         if self._deadline_s is None or now_s < self._deadline_s:
             return
         reason = Reason.NOT_REVEALED if self._stage is Stage.REVELATION else Reason.SILENT
-        for peer in self._awaited():
-            self._faults[peer] = Fault(peer, self._stage, reason)
+        for member in self._awaited():
+            self._faults[member] = Fault(member, self._stage, reason, proven=False)
         self._finish()
 
-    def read(self, data: bytes | Message) -> Why | None:
+    def receive(self, data: bytes | Message) -> Why | None:
         """Read the next message of the log. Says why it has no effect, if it has none.
 
-        What nobody of the session signed for this run changes nothing. What somebody did sign, and breaks the
-        protocol, is its sender's fault; the run then fails when its stage ends.
+        What no member signed for this run changes nothing. What a member did sign, and breaks the protocol, is its
+        fault; the run then fails when its stage ends, so that all faults of a stage cost one run.
         """
-        if self.closed:
+        if self._stage is Stage.FAILED:
             return Why.CLOSED
         try:
             message = data if isinstance(data, Message) else decode(data)
@@ -155,27 +160,25 @@ class Proceedings:
         why = self._foreign(message)
         if why is not None:
             return why
-        try:
-            take = self._judged(message)
-        except _Offence as offence:
-            evidence = (*offence.known, message)
-            self._faults.setdefault(message.sender, Fault(message.sender, self._stage, offence.reason, evidence))
+        if message.phase is Phase.EXHIBIT:
+            self._exhibit(message)
+        elif self.closed:
+            return Why.CLOSED
         else:
-            self._heard[message.sender] = self._accepted[message.phase, message.sender] = message
-            take()
-        if not self._awaited():
+            self._take(message)
+        if self._stage in PHASES_OF and not self._awaited():
             self._finish()
         return None
 
     def _foreign(self, message: Message) -> Why | None:
         """Why the message says nothing about anybody's conduct in this run."""
-        if message.session != self.session.id:
+        if message.session != self._run.session.id:
             return Why.OTHER_SESSION
-        if message.run != self.run:
+        if message.run != self._run.number:
             return Why.OTHER_RUN
-        if message.sender >= self.session.size:
+        if message.sender not in self._run.members:
             return Why.NOT_A_PEER
-        known = self._accepted.get((message.phase, message.sender))
+        known = self._accepted.get((turn(message.phase), message.sender))
         if known is not None and known.digest == message.digest:
             return Why.REPEATED
         try:
@@ -184,18 +187,29 @@ class Proceedings:
             return Why.NOT_SIGNED
         return None
 
+    def _take(self, message: Message) -> None:
+        try:
+            take = self._judged(message)
+        except _Offence as offence:
+            evidence = (*offence.known, message)
+            fault = Fault(message.sender, self._stage, offence.reason, evidence, proven=offence.proven)
+            self._faults.setdefault(message.sender, fault)
+        else:
+            self._heard[message.sender] = self._accepted[turn(message.phase), message.sender] = message
+            take()
+
     def _judged(self, message: Message) -> Callable[[], object]:
         """How to take up a signed message; raises the offence that it is instead."""
         phase, sender = message.phase, message.sender
-        due = phase in PHASES_OF[self._stage]
-        known = self._accepted.get((phase, sender)) or (self._heard.get(sender) if due else None)
+        known = self._accepted.get((turn(phase), sender))
         if known is not None:
             raise _Offence(Reason.EQUIVOCATION, known)
-        if not due:
-            raise _Offence(Reason.OUT_OF_PHASE)
+        if phase not in PHASES_OF[self._stage]:
+            # Under another view the board may have put the message before those that it follows.
+            raise _Offence(Reason.OUT_OF_PHASE, proven=message.previous == self._view)
         if message.previous != self._view:
-            raise _Offence(Reason.VIEWS_DIFFER)
-        if len(message.payload) != payload_bytes(phase, self.session.size):
+            raise _Offence(Reason.VIEWS_DIFFER, proven=False)
+        if len(message.payload) != payload_bytes(phase, self._run.size):
             raise _Offence(Reason.WRONG_LENGTH)
         try:
             return self._interpreted(message)
@@ -216,15 +230,35 @@ class Proceedings:
             case Phase.COMPLAINT:
                 return partial(self._payloads.__setitem__, sender, None)
             case Phase.SIGNING:
-                if recover_address(self._mix_digest, payload) != self.session.owners[sender]:
+                assert self._mix_digest is not None
+                if recover_address(self._mix_digest, payload) != self._run.session.owners[sender]:
                     raise _Offence(Reason.WRONG_SIGNATURE)
                 return partial(self._signatures.__setitem__, sender, payload)
             case Phase.REVELATION:
                 return partial(self._revelations.__setitem__, sender, read_revelation(payload))
+            case Phase.EXHIBIT:
+                raise AssertionError("an exhibit is due in no stage")
+
+    def _exhibit(self, message: Message) -> None:
+        """A note that is spent elsewhere makes the run useless: it fails at once."""
+        mixes = () if self._mix_digest is None else (self._mix_digest,)
+        session, sender = self._run.session, message.sender
+        try:
+            guilty = read_exhibit(session, self._run.members, message.payload, mixes)
+        except (OwnMix, NotAnExhibit) as nothing:
+            if self._stage is not Stage.DONE:
+                own = isinstance(nothing, OwnMix)
+                reason = Reason.FALSE_ACCUSATION if own else Reason.MALFORMED
+                self._faults.setdefault(sender, Fault(sender, self._stage, reason, (message,), proven=not own))
+            return
+        proven = not could_be_a_mix(session, message.payload)
+        for member in guilty:
+            self._faults[member] = Fault(member, self._stage, Reason.SPENT_ELSEWHERE, (message,), proven=proven)
+        self._move(Trigger.BETRAYED)
 
     def _awaited(self) -> list[int]:
         """Who still owes a message of the current stage."""
-        return [peer for peer in range(self.session.size) if peer not in self._heard and peer not in self._faults]
+        return [member for member in self._run.members if member not in self._heard and member not in self._faults]
 
     # --- The end of a stage -------------------------------------------------------------------------------
 
@@ -233,67 +267,75 @@ class Proceedings:
         if self._stage is Stage.REVELATION:
             self._judge()
             self._move(Trigger.JUDGED)
-        elif self._faults:
+        elif self._faults and len(self._signatures) < self._run.size:  # a complete mix is complete whatever was said
             self._move(Trigger.FAULT)
         else:
-            heard = b"".join(self._heard[peer].digest for peer in range(self.session.size))
+            heard = b"".join(self._heard[member].digest for member in self._run.members)
             self._view = Digest(keccak(self._view + heard))
             self._move(self._result())
 
     def _result(self) -> Trigger:
         """What follows from the complete messages of a stage."""
-        peers = range(self.session.size)
         match self._stage:
             case Stage.KEYS:
                 self._context = self._view
                 return Trigger.KEYS_READ
             case Stage.SLOTS:
                 try:
-                    self._numbers = numbers(summed([self._sums[peer] for peer in peers]))
+                    self._numbers = numbers(summed(list(self._sums.values())))
                 except NoDistinctRoots:
                     return Trigger.SLOTS_DISRUPTED
                 return Trigger.SLOTS_READ
             case Stage.PAYLOADS:
                 payloads = [payload for payload in self._payloads.values() if payload is not None]
-                if len(payloads) < self.session.size:
+                if len(payloads) < self._run.size:
                     return Trigger.PAYLOADS_DISRUPTED
                 return self._agree_on(combined(payloads))
             case _:
-                assert self._mix is not None
-                self._signed = Signed(self._mix, tuple(self._signatures[peer] for peer in peers))
                 return Trigger.ALL_SIGNED
 
     def _agree_on(self, outputs: tuple[Address, ...]) -> Trigger:
         if ZERO_ADDRESS in outputs or not fits(self._context, self.numbers, outputs):
             return Trigger.PAYLOADS_DISRUPTED
-        self._mix = self.session.transact(outputs, memo=self._view)
-        self._mix_digest = digest(self.session.domain, self._mix)
+        self._mix = mix(self._run, outputs, memo=self._view)
+        self._mix_digest = digest(self._run.session.domain, self._mix)
         return Trigger.PAYLOADS_READ
 
     def _judge(self) -> None:
-        peers = range(self.session.size)
         case = Case(
-            session=self.session.id,
-            run=self.run,
+            session=self._run.session.id,
+            run=self._run.number,
             context=self._context,
-            announcements=[self._announcements[peer] for peer in peers],
-            sums=[self._sums[peer] for peer in peers],
+            announcements=self._announcements,
+            sums=self._sums,
             numbers=self._numbers,
             payloads=self._payloads,
         )
-        for peer, reason in blame(case, self._revelations).items():
-            own = tuple(message for (_, sender), message in self._accepted.items() if sender == peer)
-            self._faults.setdefault(peer, Fault(peer, self._stage, reason, own))
+        for member, reason in blame(case, self._revelations).items():
+            own = tuple(message for (_, sender), message in self._accepted.items() if sender == member)
+            self._faults.setdefault(member, Fault(member, self._stage, reason, own))
 
     def _move(self, trigger: Trigger) -> None:
         self._stage = TRANSITIONS[self._stage, trigger]
         self._heard = {}
-        self._deadline_s = None if self.closed else self._now_s + self._timeout_s
+        self._deadline_s = None if self.closed else self._now_s + self._run.timeout_s
 
 
 class _Offence(Exception):
     """A signed message that breaks the protocol, and the message that it contradicts."""
 
-    def __init__(self, reason: Reason, *known: Message) -> None:
+    def __init__(self, reason: Reason, *known: Message, proven: bool = True) -> None:
         self.reason = reason
         self.known = known
+        self.proven = proven
+
+
+def mix(run: Run, outputs: Iterable[Address], memo: Digest) -> Transact:
+    """The mix transaction of ``run``. Outputs are sorted by address, so that their order tells nothing."""
+    inputs = tuple(run.session.inputs[member] for member in run.members)
+    kind, quantity, start, end = inputs[0].note.note_class
+    return Transact(inputs, tuple(Note(kind, owner, quantity, start, end) for owner in sorted(outputs)), memo)
+
+
+def _number_and_members(run: Run) -> bytes:
+    return run.number.to_bytes(4, "big") + b"".join(member.to_bytes(2, "big") for member in run.members)

@@ -3,7 +3,7 @@
 Sources: Ruffing, Moreno-Sanchez, Kate, "P2P Mixing and Unlinkable Bitcoin Transactions", NDSS 2017; Ruffing et al.,
 "DiceMix Light" (draft). Two peers understand each other only if everything on this page is the same for both.
 
-With N peers, numbered 0 … N−1 in the order of the session's inputs, every message is everybody's:
+With N peers, all of them post a message of each phase at once:
 
     keys         a fresh X25519 key, and a commitment to the output address
     slots        N sums of powers of a number that stands for the address, hidden by pads that cancel out
@@ -11,6 +11,7 @@ With N peers, numbered 0 … N−1 in the order of the session's inputs, every m
     signing      signature of the mix transaction
     complaint    in place of payloads: my number is not among those that came out
     revelation   after a failure, and never once signing has begun: what opens the key and the commitment
+    exhibit      from anybody at any time: a transaction in which a peer spent its note elsewhere
 """
 
 from enum import IntEnum
@@ -32,9 +33,6 @@ ROUNDS = 4
 
 BLAME_ROUNDS = 1
 """Rounds that a run with a fault may take beyond those in which it failed."""
-
-PHASE_TIMEOUT_S = 30
-"""Seconds that a peer waits for the messages of a phase before it gives up."""
 
 MAX_RUN = 2**32 - 1
 """Largest run number: 4 bytes on the wire."""
@@ -69,6 +67,7 @@ class Phase(IntEnum):
     SIGNING = 4
     COMPLAINT = 5
     REVELATION = 6
+    EXHIBIT = 7
 
     @property
     def title(self) -> str:
@@ -76,8 +75,8 @@ class Phase(IntEnum):
         return self.name.lower()
 
 
-def payload_bytes(phase: Phase, peers: int) -> int:
-    """The only length that a payload of ``phase`` may have in a session of ``peers``, whoever sends it."""
+def payload_bytes(phase: Phase, peers: int) -> int | None:
+    """The only length of a payload of ``phase`` in a run of ``peers``, whoever sends it; ``None`` if any will do."""
     match phase:
         case Phase.KEYS:
             return PUBLIC_KEY_BYTES + BOX_KEY_BYTES + HASH_BYTES
@@ -91,7 +90,9 @@ def payload_bytes(phase: Phase, peers: int) -> int:
             return 0
         case Phase.REVELATION:
             return BOX_KEY_BYTES + SALT_BYTES + ADDRESS_BYTES
+        case Phase.EXHIBIT:
+            return None
 
 
-MAX_PAYLOAD_BYTES = max(payload_bytes(phase, MAX_PEERS) for phase in Phase)
-"""Longest payload of any message."""
+MAX_PAYLOAD_BYTES = 2**18
+"""Longest payload of any message: bounds what can be exhibited. All else is at most 5120 bytes long."""

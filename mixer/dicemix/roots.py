@@ -19,7 +19,7 @@ class NoDistinctRoots(Exception):
 
 
 RootFinder = Callable[[Sequence[int]], tuple[int, ...]]
-"""The roots of a monic polynomial, ascending; raises :class:`NoDistinctRoots` unless there are as many as its degree."""
+"""The roots of a monic polynomial, ascending. Raises :class:`NoDistinctRoots` unless they are as many as its degree."""
 
 
 def pure_roots(coefficients: Sequence[int]) -> tuple[int, ...]:

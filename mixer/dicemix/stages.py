@@ -27,6 +27,7 @@ class Trigger(Enum):
     PAYLOADS_DISRUPTED = "some slot does not, or a complaint"
     ALL_SIGNED = "every signature read"
     FAULT = "fault or silence"
+    BETRAYED = "a note was spent elsewhere"
     JUDGED = "every revelation read, or silence"
 
 
@@ -42,6 +43,12 @@ TRANSITIONS: dict[tuple[Stage, Trigger], Stage] = {
     (Stage.PAYLOADS, Trigger.FAULT): Stage.FAILED,
     (Stage.SIGNING, Trigger.FAULT): Stage.FAILED,
     (Stage.REVELATION, Trigger.JUDGED): Stage.FAILED,
+    (Stage.KEYS, Trigger.BETRAYED): Stage.FAILED,
+    (Stage.SLOTS, Trigger.BETRAYED): Stage.FAILED,
+    (Stage.PAYLOADS, Trigger.BETRAYED): Stage.FAILED,
+    (Stage.SIGNING, Trigger.BETRAYED): Stage.FAILED,
+    (Stage.REVELATION, Trigger.BETRAYED): Stage.FAILED,
+    (Stage.DONE, Trigger.BETRAYED): Stage.FAILED,
 }
 """Every change of stage there is. From signing no way leads to the revelation: keys stay secret once it began."""
 
@@ -53,6 +60,11 @@ PHASES_OF: dict[Stage, frozenset[Phase]] = {
     Stage.REVELATION: frozenset({Phase.REVELATION}),
 }
 """The messages that a stage waits for: one of them from every peer."""
+
+
+def turn(phase: Phase) -> Phase:
+    """The phase in which a message takes its sender's turn: a complaint stands for a payload."""
+    return Phase.PAYLOADS if phase is Phase.COMPLAINT else phase
 
 
 def mermaid() -> str:

@@ -1,25 +1,32 @@
 """Rooms in which DiceMix peers meet, honest ones and ones that misbehave, and from which everybody takes the same log."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import pytest
 
 from assets.keys import Address, SigningKey, ThrowAwayKeys
-from assets.transactions import Signed, Transact
-from mixer.dicemix.events import Step
 from mixer.dicemix.faults import Fault
-from mixer.dicemix.judge import Entry, Ruling, judge
 from mixer.dicemix.message import Message, decode, seal
 from mixer.dicemix.peer import Peer
+from mixer.dicemix.proceedings import Proceedings
 from mixer.dicemix.protocol import Phase
+from mixer.engine import Mixed, Outcome, Rules, Run, first_run, next_run
 from mixer.session import MixSession
 
 TIMEOUT_S = 30
 
 Rewrite = Callable[["Saboteur", Message], Iterable[bytes]]
 """What a misbehaving peer posts in place of one of its messages."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the log."""
+
+    at_s: int
+    data: bytes
 
 
 class Community(Protocol):
@@ -41,21 +48,20 @@ class Saboteur:
         """Posted once the deadline has passed."""
         self.log: Sequence[Entry] = ()
         """All that was posted so far: attackers read before they write."""
+        self.before: list[Entry] = []
+        """The log of the run before."""
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.peer, name)
+    def begin(self) -> tuple[bytes, ...]:
+        return self._rewritten(self.peer.begin())
 
-    def start(self, now_s: int = 0) -> Step:
-        return self._rewritten(self.peer.start(now_s))
+    def receive(self, data: bytes) -> tuple[bytes, ...]:
+        return self._rewritten(self.peer.receive(data))
 
-    def receive(self, message: bytes | Message) -> Step:
-        return self._rewritten(self.peer.receive(message))
-
-    def tick(self, now_s: int) -> Step:
+    def tick(self, now_s: int) -> tuple[bytes, ...]:
         return self._rewritten(self.peer.tick(now_s))
 
-    def _rewritten(self, step: Step) -> Step:
-        return Step(tuple(data for m in step.messages for data in self.rewrite(self, decode(m))), step.events)
+    def _rewritten(self, messages: Iterable[bytes]) -> tuple[bytes, ...]:
+        return tuple(data for m in messages for data in self.rewrite(self, decode(m)))
 
     def resealed(self, message: Message, **changes: object) -> bytes:
         """``message`` with other contents, signed as if they were meant."""
@@ -69,46 +75,45 @@ class Saboteur:
         } | changes
         return seal(**parts, key=self.key).encoded  # type: ignore[arg-type]
 
+    def heard(self, phase: Phase) -> list[Message]:
+        """What others posted in ``phase`` so far."""
+        return [m for m in map(readable, self.log) if m and m.phase is phase and m.sender != self.peer.member]
+
 
 @dataclass
 class Room:
     """One run: its peers, its log with times, and how it ended."""
 
-    session: MixSession
+    run: Run
     peers: list[Peer | Saboteur]
-    run: int = 0
-    started_s: int = 0
     log: list[Entry] = field(default_factory=list)
     now_s: int = 0
 
     def play(self) -> "Room":
-        """Run to the end: messages first, saboteurs last in each round, then time."""
-        self.now_s = self.started_s
+        """Run to the end: in each round the honest peers post first, the saboteurs last; then time passes."""
+        self.now_s = self.run.start_s
         read = 0
         ordered = sorted(self.peers, key=lambda peer: isinstance(peer, Saboteur))
         for peer in ordered:
-            self._post(peer, peer.start(self.now_s))
-        while not all(peer.closed for peer in self.honest):
+            self._post(peer.begin())
+        while True:
             while read < len(self.log):
-                # One batch a round: saboteurs see what the honest peers of the round posted before they post.
                 batch, read = self.log[read:], len(self.log)
                 for peer in ordered:
                     for entry in batch:
-                        self._post(peer, peer.receive(entry.data))
-            running = [p.deadline_s for p in self.honest if p.deadline_s is not None]
-            if not running:
-                break
-            self.now_s = min(running)
+                        self._post(peer.receive(entry.data))
+            deadlines = [peer.deadline_s for peer in self.honest if peer.deadline_s is not None]
+            if not deadlines:
+                return self
+            self.now_s = min(deadlines)
             for peer in ordered:
-                if not peer.closed:
-                    self._post(peer, peer.tick(self.now_s))
+                self._post(peer.tick(self.now_s))
             for peer in self.saboteurs:
-                self.log += [Entry(self.now_s, data) for data in peer.late]
+                self._post(peer.late)
                 peer.late = []
-        return self
 
-    def _post(self, peer: Peer | Saboteur, step: Step) -> None:
-        self.log += [Entry(self.now_s, data) for data in step.messages]
+    def _post(self, messages: Iterable[bytes]) -> None:
+        self.log += [Entry(self.now_s, data) for data in messages]
         for saboteur in self.saboteurs:
             saboteur.log = self.log
 
@@ -121,19 +126,25 @@ class Room:
         return [peer for peer in self.peers if isinstance(peer, Saboteur)]
 
     @property
-    def signed(self) -> Signed[Transact] | None:
-        return self.honest[0].signed
+    def outcome(self) -> Outcome | None:
+        return self.honest[0].outcome
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         return self.honest[0].faults
 
     @property
-    def ruling(self) -> Ruling:
+    def reasons(self) -> dict[int, str]:
+        return {fault.participant: fault.reason.name for fault in self.faults}
+
+    def witnessed(self) -> Proceedings:
         """What a third party makes of the log."""
-        return judge(
-            self.session, self.log, run=self.run, started_s=self.started_s, now_s=self.now_s, timeout_s=TIMEOUT_S
-        )
+        witness = Proceedings(self.run)
+        for entry in self.log:
+            witness.tick(entry.at_s)
+            witness.receive(entry.data)
+        witness.tick(self.now_s)
+        return witness
 
     @property
     def messages(self) -> list[Message]:
@@ -144,60 +155,65 @@ class Room:
 def readable(entry: Entry) -> Message | None:
     """The message of an entry, if it is one."""
     try:
-        return entry.data if isinstance(entry.data, Message) else decode(entry.data)
+        return decode(entry.data)
     except ValueError:
         return None
 
 
-def room(community: Community, saboteurs: dict[int, Rewrite] | None = None, **options: object) -> Room:
-    """A run of all of a community's peers, some of which misbehave."""
-    return _room(
-        community.session,
-        dict(zip(community.session.owners, community.keys, strict=True)),
-        community.outputs,
-        {community.session.owners[i]: r for i, r in (saboteurs or {}).items()},
-        0,
-    )
-
-
-def _room(session, keys, outputs, saboteurs, run, started_s=0):  # type: ignore[no-untyped-def]
+def room(
+    community: Community,
+    saboteurs: dict[int, Rewrite] | None = None,
+    *,
+    run: Run | None = None,
+    outputs: Sequence[Address] | None = None,
+) -> Room:
+    """A run of a community's peers, some of which misbehave."""
+    run = run or first_run(community.session, Rules(minimum=2, timeout_s=TIMEOUT_S))
+    assert run is not None
     peers: list[Peer | Saboteur] = []
-    for owner, output in zip(session.owners, outputs, strict=True):
-        peer = Peer(session, keys[owner], output, run=run, timeout_s=TIMEOUT_S)
-        peers.append(Saboteur(peer, keys[owner], saboteurs[owner]) if owner in saboteurs else peer)
-    return Room(session, peers, run, started_s, now_s=started_s)
+    for member in run.members:
+        key = community.keys[member]
+        peer = Peer(run, key, (outputs or community.outputs)[member])
+        rewrite = (saboteurs or {}).get(member)
+        peers.append(Saboteur(peer, key, rewrite) if rewrite else peer)
+    return Room(run, peers)
 
 
-def until_mixed(community: Community, saboteurs: dict[int, Rewrite], most_runs: int) -> list[Room]:
-    """Run after run, without whoever was found guilty, with fresh keys and addresses, until the mix is complete."""
-    keys = dict(zip(community.session.owners, community.keys, strict=True))
-    bad = {community.session.owners[i]: rewrite for i, rewrite in saboteurs.items()}
-    fresh = ThrowAwayKeys(len(keys), "dicemix tests: fresh outputs")
-    session, rooms = community.session, []
-    for run in range(most_runs):
-        outputs = [fresh.fresh().address for _ in session.owners]
-        started_s = rooms[-1].now_s if rooms else 0
-        rooms.append(_room(session, keys, outputs, bad, run, started_s).play())
-        if rooms[-1].signed is not None:
-            return rooms
-        guilty = rooms[-1].ruling.guilty
-        inputs = tuple(note for i, note in enumerate(session.inputs) if i not in guilty)
-        session = replace(session, inputs=inputs)
-    raise AssertionError(f"no mix in {most_runs} runs: {[[str(f) for f in r.faults] for r in rooms]}")
+def until_mixed(community: Community, saboteurs: dict[int, Rewrite], most_runs: int = 99) -> list[Room]:
+    """Run after run, without whoever was found guilty, with fresh keys and addresses, until there is no next one."""
+    fresh = ThrowAwayKeys(community.session.size, "dicemix tests: fresh outputs")
+    rules = Rules(minimum=2, timeout_s=TIMEOUT_S, max_runs=most_runs)
+    run = first_run(community.session, rules)
+    rooms: list[Room] = []
+    while run is not None:
+        outputs = [fresh.fresh().address for _ in community.session.owners]
+        current = room(community, saboteurs, run=run, outputs=outputs)
+        for saboteur in current.saboteurs:
+            saboteur.before = rooms[-1].log if rooms else []
+        rooms.append(current.play())
+        outcome = current.outcome
+        assert outcome is not None
+        run = next_run(run, outcome, rules, current.now_s)
+    return rooms
+
+
+def blamed(rooms: Sequence[Room]) -> set[int]:
+    """Everybody who was excluded."""
+    return {fault.participant for r in rooms for fault in r.faults}
+
+
+def mixed(rooms: Sequence[Room]) -> bool:
+    """Whether the last run mixed."""
+    return isinstance(rooms[-1].outcome, Mixed)
 
 
 @pytest.fixture(scope="session")
 def make_room() -> Callable[..., Room]:
-    """``make_room(community, {index: rewrite})``; call ``play()`` on it."""
+    """``make_room(community, {member: rewrite})``; call ``play()`` on it."""
     return room
 
 
 @pytest.fixture(scope="session")
 def mix_in_the_end() -> Callable[..., list[Room]]:
-    """``mix_in_the_end(community, {index: rewrite}, most_runs)`` plays runs until one succeeds."""
+    """``mix_in_the_end(community, {member: rewrite})`` plays runs until there is no next one."""
     return until_mixed
-
-
-@pytest.fixture(scope="session")
-def phases() -> type[Phase]:
-    return Phase
