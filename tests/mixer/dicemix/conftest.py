@@ -1,4 +1,4 @@
-"""Rooms in which DiceMix peers meet, honest ones and ones that misbehave, and from which everybody takes the same log."""
+"""Rooms in which DiceMix peers meet, honest ones and others, and from which everybody takes the same log."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

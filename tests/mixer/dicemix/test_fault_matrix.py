@@ -1,4 +1,4 @@
-"""Every way to deviate, at every place, in sessions of several sizes: exactly the guilty are excluded, and the rest mix."""
+"""Every way to deviate, at several places and sizes: exactly the guilty are excluded, and the rest mix."""
 
 import secrets
 from collections.abc import Callable, Iterable

@@ -70,7 +70,7 @@ def test_some_of_a_sessions_members_mix_without_the_others(community, make_room)
     room = make_room(com, run=run).play()
     outcome = room.outcome
     assert isinstance(outcome, Mixed)
-    assert [note for note in outcome.signed.tx.inputs] == [com.session.inputs[m] for m in run.members]
+    assert list(outcome.signed.tx.inputs) == [com.session.inputs[m] for m in run.members]
     assert next_run(run, outcome, Rules(minimum=2), 200) is None
 
 
@@ -84,7 +84,7 @@ def test_no_way_leads_from_signing_to_the_revelation():
 
 
 def test_the_diagram_shows_every_transition():
-    assert mermaid().count("-->") == len(TRANSITIONS) + 2
+    assert mermaid().count("-->") == len(TRANSITIONS) + 3
 
 
 def test_a_note_spent_elsewhere_is_shown_by_its_owners_signature(fresh_community, make_room):
