@@ -5,24 +5,24 @@ An *engine* plays one run. Everything around it is written once, for all engines
 * The *session* (:class:`~mixer.session.MixSession`) follows from the ledger. A member is named by the place of its note
   among the session's inputs, in every run the same.
 * A *run* is one attempt of some of the members. Run 0 is that of all.
-* The *log* is what the board shows: messages with the board's time. :class:`mixer.follower.Follower` reads it to a player
-  or watcher: each entry as ``tick(entry.at_s)`` and then ``receive(entry.data)``, a ``tick`` at each deadline exactly, and
-  a further ``tick(now_s)`` once the log is known to be complete up to ``now_s``. Time enters nowhere else, so all who
-  read the same log find the same outcome at the same moment.
+* The *log* is what the board shows: messages with the board's time. :class:`mixer.follower.Follower` reads it to a
+  player or watcher: each entry as ``tick(entry.at_s)`` and then ``receive(entry.data)``, a ``tick`` at each deadline
+  exactly, and a further ``tick(now_s)`` once the log is known to be complete up to ``now_s``. Time enters nowhere else,
+  so all who read the same log find the same outcome at the same moment.
 * A run ends :class:`Mixed`, :class:`Blamed` or :class:`Aborted`. :func:`next_run` says what follows, and is pure:
   blamed members are out, nobody new gets in, everybody left starts again with a fresh address and fresh run keys.
 * A *watcher* is the same state machine without secrets. :func:`mixer.judge.judge` feeds a log to watchers, run after
   run, and thereby computes from public data alone whom every honest player has excluded. An engine has no other judge.
 
-Rules that an engine keeps: a member that revealed a key of the run, or posted a complaint, never signs in that run, and
-one that has begun to sign never reveals. Whatever a message looks like, :meth:`Watcher.receive` does not raise. Messages
-of another session or run, and those after the end of the run, change nothing.
+Rules that an engine keeps: a member that revealed a key of the run, or posted a complaint, never signs in that run; one
+that has begun to sign never reveals. Whatever a message looks like, :meth:`Watcher.receive` does not raise. Messages of
+another session or run, and those after the end of the run, change nothing.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from assets.keys import Address, SigningKey
+from assets.keys import Address, Digest, SigningKey
 from assets.transactions import Signed, Transact, Transaction
 from mixer.session import MixSession
 
@@ -46,6 +46,8 @@ class Run:
     """Board time at which the first messages are due to be written: when the run before it ended."""
     timeout_s: int = DEFAULT_TIMEOUT_S
     """What is due in a step counts until this long after the step began; a message at that very second is late."""
+    mixes: tuple[Digest, ...] = ()
+    """Digests of the mix transactions that earlier runs began to sign: whose signatures betray nobody."""
 
     def __post_init__(self) -> None:
         if self.number < 0:
@@ -96,6 +98,8 @@ class Blamed:
 
     guilty: tuple[Guilt, ...]
     """At least one, each member once, ascending."""
+    mix: Digest | None = None
+    """Digest of the mix transaction, if the run had begun to sign it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Aborted:
     """The run failed by nobody's fault (an unlucky collision). The same members try again."""
 
     why: str
+    mix: Digest | None = None
+    """As for :class:`Blamed`."""
 
 
 Outcome = Mixed | Blamed | Aborted
@@ -204,4 +210,5 @@ def next_run(run: Run, outcome: Outcome, rules: Rules, now_s: int) -> Run | None
     members = tuple(member for member in run.members if member not in out)
     if len(members) < rules.minimum or run.number + 1 >= rules.max_runs:
         return None
-    return Run(run.session, run.number + 1, members, now_s, rules.timeout_s)
+    mixes = run.mixes if outcome.mix is None else (*run.mixes, outcome.mix)
+    return Run(run.session, run.number + 1, members, now_s, rules.timeout_s, mixes)

@@ -20,7 +20,7 @@ from mixer.step import Aborted
 
 SIZE = 4
 LAST = SIZE - 1
-SPOKEN = tuple(PHASE_OF.values())
+SPOKEN = tuple(phase for phase in PHASE_OF.values() if phase is not Phase.REVEAL)
 SENDERS = {Phase.SHUFFLE: range(LAST), Phase.BROADCAST: (LAST,)}
 PLACES = [(phase, sender) for phase in SPOKEN for sender in SENDERS.get(phase, range(SIZE))]
 
