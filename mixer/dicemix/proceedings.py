@@ -4,13 +4,12 @@ The log's messages and the times at which they came decide everything that is he
 therefore reaches the same stage, the same outputs and the same verdict, without trusting anybody.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from assets.errors import EncodingError
 from assets.hashing import keccak
 from assets.keys import ZERO_ADDRESS, Address, Digest, recover_address
-from assets.notes import Note
 from assets.transactions import Signed, Transact, digest
 from mixer.dicemix.blame import Case, blame
 from mixer.dicemix.faults import Fault, Reason
@@ -123,8 +122,8 @@ class Proceedings:
         if self._stage is not Stage.FAILED:
             return None
         if self._faults:
-            return Blamed(tuple(fault.guilt() for fault in self.faults))
-        return Aborted("two slot numbers were equal by chance")
+            return Blamed(tuple(fault.guilt() for fault in self.faults), self._mix_digest)
+        return Aborted("two slot numbers were equal by chance")  # before anything was signed
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -241,7 +240,7 @@ class Proceedings:
 
     def _exhibit(self, message: Message) -> None:
         """A note that is spent elsewhere makes the run useless: it fails at once."""
-        mixes = () if self._mix_digest is None else (self._mix_digest,)
+        mixes = self._run.mixes if self._mix_digest is None else (*self._run.mixes, self._mix_digest)
         session, sender = self._run.session, message.sender
         try:
             guilty = read_exhibit(session, self._run.members, message.payload, mixes)
@@ -297,7 +296,7 @@ class Proceedings:
     def _agree_on(self, outputs: tuple[Address, ...]) -> Trigger:
         if ZERO_ADDRESS in outputs or not fits(self._context, self.numbers, outputs):
             return Trigger.PAYLOADS_DISRUPTED
-        self._mix = mix(self._run, outputs, memo=self._view)
+        self._mix = self._run.session.transact(outputs, self._view, self._run.members)
         self._mix_digest = digest(self._run.session.domain, self._mix)
         return Trigger.PAYLOADS_READ
 
@@ -328,13 +327,6 @@ class _Offence(Exception):
         self.reason = reason
         self.known = known
         self.proven = proven
-
-
-def mix(run: Run, outputs: Iterable[Address], memo: Digest) -> Transact:
-    """The mix transaction of ``run``. Outputs are sorted by address, so that their order tells nothing."""
-    inputs = tuple(run.session.inputs[member] for member in run.members)
-    kind, quantity, start, end = inputs[0].note.note_class
-    return Transact(inputs, tuple(Note(kind, owner, quantity, start, end) for owner in sorted(outputs)), memo)
 
 
 def _number_and_members(run: Run) -> bytes:

@@ -1,6 +1,7 @@
 """Honest peers mix, in four rounds however many they are; the ledger takes the result; secrets stay secret."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -180,3 +181,8 @@ def test_nothing_secret_is_printed(community, make_room):
         Phase.PAYLOADS,
         Phase.SIGNING,
     }
+
+
+def test_the_protocol_page_contains_the_generated_diagram():
+    page = Path(__file__).parents[3] / "docs" / "protocol" / "dicemix.md"
+    assert f"```mermaid\n{mermaid()}\n```" in page.read_text(encoding="utf-8")
