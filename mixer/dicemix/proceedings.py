@@ -156,7 +156,8 @@ class Proceedings:
             message = data if isinstance(data, Message) else decode(data)
         except EncodingError:
             return Why.UNREADABLE
-        why = self._foreign(message)
+        signs_mix = self._signs_mix(message)
+        why = self._foreign(message, signs_mix)
         if why is not None:
             return why
         if message.phase is Phase.EXHIBIT:
@@ -164,12 +165,20 @@ class Proceedings:
         elif self.closed:
             return Why.CLOSED
         else:
-            self._take(message)
+            self._take(message, signs_mix)
         if self._stage in PHASES_OF and not self._awaited():
             self._finish()
         return None
 
-    def _foreign(self, message: Message) -> Why | None:
+    def _signs_mix(self, message: Message) -> bool:
+        """Whether it has the signature of this very mix, which covers the view: the message's own would add nothing."""
+        if self._mix_digest is None or message.phase is not Phase.SIGNING or message.previous != self._view:
+            return False
+        if message.session != self._run.session.id or message.sender not in self._run.members:
+            return False
+        return recover_address(self._mix_digest, message.payload) == self._run.session.owners[message.sender]
+
+    def _foreign(self, message: Message, signs_mix: bool) -> Why | None:
         """Why the message says nothing about anybody's conduct in this run."""
         if message.session != self._run.session.id:
             return Why.OTHER_SESSION
@@ -181,14 +190,15 @@ class Proceedings:
         if known is not None and known.digest == message.digest:
             return Why.REPEATED
         try:
-            self._signers.check(message)
+            if not signs_mix:
+                self._signers.check(message)
         except ForeignSignature:
             return Why.NOT_SIGNED
         return None
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message, signs_mix: bool) -> None:
         try:
-            take = self._judged(message)
+            take = self._judged(message, signs_mix)
         except _Offence as offence:
             evidence = (*offence.known, message)
             fault = Fault(message.sender, self._stage, offence.reason, evidence, proven=offence.proven)
@@ -197,7 +207,7 @@ class Proceedings:
             self._heard[message.sender] = self._accepted[turn(message.phase), message.sender] = message
             take()
 
-    def _judged(self, message: Message) -> Callable[[], object]:
+    def _judged(self, message: Message, signs_mix: bool) -> Callable[[], object]:
         """How to take up a signed message; raises the offence that it is instead."""
         phase, sender = message.phase, message.sender
         known = self._accepted.get((turn(phase), sender))
@@ -211,11 +221,11 @@ class Proceedings:
         if len(message.payload) != payload_bytes(phase, self._run.size):
             raise _Offence(Reason.WRONG_LENGTH)
         try:
-            return self._interpreted(message)
+            return self._interpreted(message, signs_mix)
         except EncodingError:
             raise _Offence(Reason.MALFORMED) from None
 
-    def _interpreted(self, message: Message) -> Callable[[], object]:
+    def _interpreted(self, message: Message, signs_mix: bool) -> Callable[[], object]:
         sender, payload = message.sender, message.payload
         match message.phase:
             case Phase.KEYS:
@@ -229,8 +239,7 @@ class Proceedings:
             case Phase.COMPLAINT:
                 return partial(self._payloads.__setitem__, sender, None)
             case Phase.SIGNING:
-                assert self._mix_digest is not None
-                if recover_address(self._mix_digest, payload) != self._run.session.owners[sender]:
+                if not signs_mix:
                     raise _Offence(Reason.WRONG_SIGNATURE)
                 return partial(self._signatures.__setitem__, sender, payload)
             case Phase.REVELATION:
