@@ -57,13 +57,12 @@ def replay(
     or, after a complete shuffle, those of peers that miss their output.
     """
     findings: list[Finding] = []
-    makers: Makers = dict.fromkeys(hops[0], 0)
-    for hop in range(1, len(hops) + 1):
-        if hop == len(keys):
-            break
-        key = keys[hop]
+    makers: Makers = {}
+    for hop, key in enumerate(keys):
         if key is None:
-            makers = dict.fromkeys(hops[hop] if hop < len(hops) else [])
+            if hop == len(hops):
+                return findings
+            makers = dict.fromkeys(hops[hop])
             continue
         opened = _open(makers, key, last=hop == len(keys) - 1)
         findings += [Finding(maker, reason, hop) for maker, reason in opened.wrong if maker is not None]

@@ -68,6 +68,12 @@ class Community:
         self.outputs = [keys.fresh().address for _ in range(self.size)]
         self.session = MixSession(DOMAIN, 7, tuple(note for note, _ in owned), self.ledger.entries()[-1].digest)
 
+        self._spare = ThrowAwayKeys(self.seed, f"mixer tests, fresh addresses {self.size}")
+
+    def spare_key(self) -> SigningKey:
+        """A key that was never used."""
+        return self._spare.fresh()
+
     def peers(self, **options: object) -> list[Peer]:
         return [self.peer(i, **options) for i in range(self.size)]
 
