@@ -8,8 +8,9 @@ which DiceMix takes 4 rounds and CoinShuffle N + 3. Each peer posts four message
     5·N        signatures made: one for each message, and the mix signatures
     N·(N−1)    X25519 secrets shared
 
-The bound is the sum of these counts times what each operation takes in coincurve and libsodium, and of one root finding:
-peers that share a process find the roots once. Peers of their own find them each, so the row of one peer's CPU adds it.
+The bound is the sum of these counts times what each operation takes in coincurve and libsodium, and of one root
+finding: peers that share a process find the roots once. Peers of their own find them each, so the row of one peer's CPU
+adds it.
 ``tests/benchmarks`` counts the operations of real sessions and wants these numbers.
 """
 

@@ -13,20 +13,13 @@ from mixer.dicemix.peer import Peer
 from mixer.dicemix.proceedings import Proceedings
 from mixer.dicemix.protocol import Phase
 from mixer.engine import Mixed, Outcome, Rules, Run, first_run, next_run
+from mixer.follower import LogEntry as Entry
 from mixer.session import MixSession
 
 TIMEOUT_S = 30
 
 Rewrite = Callable[["Saboteur", Message], Iterable[bytes]]
 """What a misbehaving peer posts in place of one of its messages."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of the log."""
-
-    at_s: int
-    data: bytes
 
 
 class Community(Protocol):
