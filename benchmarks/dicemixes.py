@@ -30,12 +30,12 @@ from benchmarks.signatures import SECRET
 from benchmarks.sizes import Sizes
 from benchmarks.timer import Action, Preparation, again, medians_s
 from mixer.board import MemoryBoard
-from mixer.choice import ENGINES
 from mixer.dicemix import roots
 from mixer.dicemix.field import P
 from mixer.dicemix.pads import summed
 from mixer.dicemix.powersums import polynomial, powers
 from mixer.engine import Rules
+from mixer.engines import engine_named
 from mixer.follower import Seat
 from mixer.mixing import mix_in_memory
 from mixer.session import MixSession
@@ -110,7 +110,7 @@ def session_run(engine: str, peers: int) -> Action:
 
 
 def _mixed(engine: str, session: MixSession, seats: list[Seat]) -> None:
-    if mix_in_memory(ENGINES[engine], session, Rules(minimum=2), seats, MemoryBoard()).mixed is None:
+    if mix_in_memory(engine_named(engine), session, Rules(minimum=2), seats, MemoryBoard()).mixed is None:
         raise RuntimeError(f"honest peers did not mix with {engine}")
 
 

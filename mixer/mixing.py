@@ -22,6 +22,10 @@ class Mixing:
     """All messages, with the time at which the board took each: what a judge needs."""
     ended_s: int
     """Time at the end: the log is complete up to here."""
+    rounds: int
+    """How often all had to read before anybody could write again, the last reading included."""
+    sent_bytes: tuple[int, ...]
+    """What each follower put on the board, in the order given."""
 
 
 def mix_in_memory(
@@ -44,26 +48,29 @@ def play(board: Board, followers: Sequence[Follower], start_s: int = 0) -> Mixin
     log: list[LogEntry] = []
     now_s = start_s
 
-    def post(messages: tuple[bytes, ...]) -> None:
+    sent = [0] * len(followers)
+
+    def post(number: int, messages: tuple[bytes, ...]) -> None:
         for data in messages:
             log.append(LogEntry(now_s, board.append(data).data))
+            sent[number] += len(data)
 
-    for follower in followers:
-        post(follower.begin())
-    read = 0
+    for number, follower in enumerate(followers):
+        post(number, follower.begin())
+    read = rounds = 0
     while True:
-        while read < len(log):
-            entry = log[read]
-            read += 1
-            for follower in followers:
-                post(follower.read(entry))
+        while batch := log[read:]:
+            read, rounds = len(log), rounds + 1
+            for entry in batch:
+                for number, follower in enumerate(followers):
+                    post(number, follower.read(entry))
         deadlines = [f.deadline_s for f in followers if f.deadline_s is not None]
         if not deadlines:
             break
         now_s = max(now_s, min(deadlines))
-        for follower in followers:
-            post(follower.tick(now_s))
+        for number, follower in enumerate(followers):
+            post(number, follower.tick(now_s))
     first = followers[0]
     if any(f.attempts != first.attempts or f.mixed != first.mixed for f in followers):
         raise ValueError("the members disagree about the session; the board showed them different logs")
-    return Mixing(tuple(first.attempts), first.mixed, tuple(log), now_s)
+    return Mixing(tuple(first.attempts), first.mixed, tuple(log), now_s, rounds, tuple(sent))

@@ -20,7 +20,7 @@ from mixer.phases import PHASE_OF, State
 from mixer.protocol import ADDRESS_BYTES, MAX_RUN, STEP_TIMEOUT_S, Phase
 from mixer.runstate import Events
 from mixer.session import MixSession
-from mixer.step import Ignored, Step, Why
+from mixer.step import Step
 from mixer.watch import Watch
 
 
@@ -124,8 +124,7 @@ class Peer:
         try:
             envelope = message if isinstance(message, Envelope) else decode(message)
         except EncodingError:
-            closed = self.watch.closed and self.watch.state is State.ABORTED
-            return Step((), (Ignored(Why.CLOSED if closed else Why.UNREADABLE),))
+            return self._act(self.watch.receive(message))
         return self._act(self.watch.receive(envelope, own=self._posted.get(envelope.digest)))
 
     def tick(self, now_s: int) -> Step:

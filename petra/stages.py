@@ -46,14 +46,13 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
     for session in sessions:
         board = MemoryBoard()
         seats = [
-            Seat(wallets[owner].key(owner), partial(wallets[owner].fresh_address, Purpose.MIXED, t))
-            for owner in session.owners
+            Seat(wallet.key(owner), partial(wallet.fresh_address, Purpose.MIXED, t))
+            for owner, wallet in ((owner, wallets[owner]) for owner in session.owners)
         ]
         mix = mix_in_memory(engine_for(session.size), session, Rules(minimum=MIN_PEERS), seats, board).mixed
-        if mix is None:
-            raise RuntimeError(f"the homes of interval {t} did not mix; no note has moved")
-        signed.append(mix)
-        grid.mix_logs.append(MixLog(board, mix))
+        if mix is not None:
+            signed.append(mix)
+            grid.mix_logs.append(MixLog(board, mix))
     return signed
 
 

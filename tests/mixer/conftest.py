@@ -156,10 +156,11 @@ class Saboteur:
 
 def snapshot(peer: Peer) -> dict[str, object]:
     """Everything a peer remembers, comparable."""
-    state = dict(vars(peer))
-    transcript = state.pop("_transcript")
-    state["_transcript"] = (transcript.envelopes, transcript.view, dict(transcript._slots))
-    state["_signers"] = list(state["_signers"]._keys)  # type: ignore[attr-defined]
+    state = vars(peer) | {f"watch.{name}": value for name, value in vars(peer.watch).items()}
+    del state["watch"]
+    transcript = state.pop("watch.transcript")
+    state["transcript"] = (transcript.envelopes, transcript.view, dict(transcript._slots))
+    state["signers"] = list(state.pop("watch._signers")._keys)
     return {name: value.copy() if isinstance(value, dict | set | list) else value for name, value in state.items()}
 
 
