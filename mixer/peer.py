@@ -146,7 +146,7 @@ class Peer:
         if state in (State.SIGNING, State.DONE, State.ABORTED):
             self._box.destroy()
         phase = PHASE_OF.get(state)
-        if phase is None or phase in self._said or self.index not in self.watch.awaited():
+        if phase is None or phase in self._said or not self.watch.awaits(self.index):
             return Step((), events)
         self._said.add(phase)
         try:

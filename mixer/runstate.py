@@ -83,10 +83,14 @@ class RunState:
         """Who owes a message now."""
         if self._inquiry is not None and not self.closed:
             return self._inquiry.awaited
+        return [member for member in self._run.members if self.awaits(member)]
+
+    def awaits(self, member: int) -> bool:
+        """Whether ``member`` owes a message now."""
         phase = PHASE_OF.get(self.state)
-        if phase is None:
-            return []
-        return [m for m in self._run.members if self._is_due(phase, m) and self.transcript.get(phase, m) is None]
+        if phase is None or self.transcript.get(phase, member) is not None:
+            return False
+        return self._is_due(phase, member) and not (self._inquiry and self._inquiry.has_convicted(member))
 
     def _is_due(self, phase: Phase, sender: int) -> bool:
         """Whether ``sender`` owes a message of ``phase`` now, or did before it was read."""
@@ -94,7 +98,7 @@ class RunState:
             on_its_way = phase in (Phase.COMPLAINT, Phase.EQUIVOCATION_CHECK) and self._inquiry.owes(sender)
             return phase is Phase.REVEAL or (on_its_way and (phase is Phase.COMPLAINT or bool(self.agreement)))
         if phase is Phase.COMPLAINT:
-            return self.state in MAY_COMPLAIN and sender in self.awaited()
+            return self.state in MAY_COMPLAIN and self.awaits(sender)
         if phase is not PHASE_OF[self.state]:
             return False
         if phase is Phase.SHUFFLE:
