@@ -257,7 +257,8 @@ class Proceedings:
             if self._stage is not Stage.DONE:
                 own = isinstance(nothing, OwnMix)
                 reason = Reason.FALSE_ACCUSATION if own else Reason.MALFORMED
-                self._faults.setdefault(sender, Fault(sender, self._stage, reason, (message,), proven=not own))
+                proven = not own and message.previous == self._view
+                self._faults.setdefault(sender, Fault(sender, self._stage, reason, (message,), proven=proven))
             return
         proven = not could_be_a_mix(session, message.payload)
         for member in guilty:
