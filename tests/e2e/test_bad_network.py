@@ -9,7 +9,7 @@ from eth_account import Account
 
 from assets.intervals import IntervalGrid
 from assets.keys import ThrowAwayKeys
-from assets.transactions import PriceChange, Regulate, sign
+from assets.transactions import Cancel, PriceChange, Regulate, sign
 from contracts import anvil, nodes
 from contracts.errors import NodeUnreachable, RelayError, VerdictUnknown
 from contracts.ledger import EvmLedger
@@ -66,6 +66,20 @@ def test_whatever_happens_to_a_transaction_it_is_recorded_once(node, proxy, ledg
     (receipt,) = ledger.submit([signed])
     assert receipt.accepted
     assert on_the_ledger(node, ledger) == [signed]
+
+
+def test_what_a_node_lost_is_recorded_again_before_anything_later(node, ledger):
+    good = nodes.connect(node)
+    first, *lost, later = [sign(ledger.domain, Cancel(DSO.address, 1 << bit), DSO) for bit in range(5)]
+    assert ledger.submit([first])[0].accepted
+    snapshot = good.provider.make_request("evm_snapshot", [])["result"]
+    for signed in lost:
+        assert ledger.submit([signed])[0].accepted
+    assert good.provider.make_request("evm_revert", [snapshot])["result"]
+    good.provider.make_request("anvil_mine", [hex(len(lost))])
+    assert on_the_ledger(node, ledger) == [first]
+    assert ledger.submit([later])[0].accepted
+    assert on_the_ledger(node, ledger) == [first, *lost, later]
 
 
 @pytest.mark.parametrize("way", [w for w in WAYS if w != "duplicate"])
