@@ -157,8 +157,10 @@ class Player(Watcher, Protocol):
         """Tell the board's time. Raises ``ValueError`` if it goes back."""
 
     def expose(self, spend: Signed[Transaction]) -> tuple[bytes, ...]:
-        """The message that shows a transaction from the ledger in which a member spends its note elsewhere
-        (:mod:`mixer.exhibits` judges it)."""
+        """The message that shows a transaction from the ledger in which a member spends its note elsewhere.
+
+        :mod:`mixer.exhibits` judges it. Raises ``ValueError`` if it convicts no member of this run.
+        """
 
 
 class Engine(Protocol):

@@ -39,7 +39,8 @@ class Seat:
 class Follower:
     """Reads a session's log from its first entry to its last; with a ``seat`` it also takes part.
 
-    A member that is excluded goes on reading. Calls return the messages that are now to be put on the board.
+    A member that is excluded goes on reading. Calls return the messages that are now to be put on the board. Stop
+    reading once the ledger has taken the mix: only until then does it matter that a member spent its note elsewhere.
     """
 
     def __init__(
@@ -99,7 +100,10 @@ class Follower:
         return messages + self._tell(now_s)
 
     def expose(self, spend: Signed[Transaction]) -> tuple[bytes, ...]:
-        """The message that shows a transaction in which a member spends its note elsewhere; none if excluded."""
+        """The message that shows a transaction in which a member spends its note elsewhere; none if excluded.
+
+        Raises ``ValueError`` if it convicts no member of the present run.
+        """
         return () if self._player is None else self._player.expose(spend)
 
     def _tell(self, now_s: int) -> tuple[bytes, ...]:

@@ -13,7 +13,7 @@ from assets.keys import ZERO_ADDRESS, Address, Digest, SigningKey
 from assets.transactions import Signed, Transact, Transaction
 from mixer.engine import Outcome, Run
 from mixer.envelope import Envelope, decode, seal
-from mixer.exhibits import encode_exhibit
+from mixer.exhibits import NotAnExhibit, OwnMix, encode_exhibit, read_exhibit
 from mixer.faults import PeerFault, Reason
 from mixer.onion import BoxKey, UnreadableOnion, wrap
 from mixer.phases import PHASE_OF, State
@@ -135,8 +135,16 @@ class Peer:
         return self._act(self.watch.tick(now_s))
 
     def expose(self, spend: Signed[Transaction]) -> Step:
-        """Show a transaction from the ledger in which a peer spends its note elsewhere."""
-        return Step((self._seal(Phase.EXHIBIT, encode_exhibit(spend)),))
+        """Show a transaction from the ledger in which a peer spends its note elsewhere.
+
+        Raises ``ValueError`` if it convicts no peer of this run: showing it would convict this one.
+        """
+        payload, run = encode_exhibit(spend), self.watch.run
+        try:
+            read_exhibit(run.session, run.members, payload, self.watch.mixes)
+        except (NotAnExhibit, OwnMix):
+            raise ValueError("the transaction is no betrayal by a member of this run; do not show it") from None
+        return Step((self._seal(Phase.EXHIBIT, payload),))
 
     # --- What only this peer can do ----------------------------------------------------------------------
 

@@ -79,6 +79,11 @@ class RunState:
             return Blamed(tuple(fault.guilt() for fault in self.faults), self.mix_digest)
         return Mixed(self.signed) if self.signed is not None else None
 
+    @property
+    def mixes(self) -> tuple[Digest, ...]:
+        """Digests of the session's own mix transactions, this run's included once signing has begun."""
+        return self._run.mixes if self.mix_digest is None else (*self._run.mixes, self.mix_digest)
+
     def awaited(self) -> list[int]:
         """Who owes a message now."""
         if self._inquiry is not None and not self.closed:

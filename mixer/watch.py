@@ -168,9 +168,8 @@ class Watch(RunState):
 
     def _judge_exhibit(self, envelope: Envelope) -> Exception:
         sender, current = envelope.sender, PHASE_OF.get(self.state, Phase.SIGNING)
-        mixes = self._run.mixes if self.mix_digest is None else (*self._run.mixes, self.mix_digest)
         try:
-            guilty = read_exhibit(self._run.session, self._run.members, envelope.payload, mixes)
+            guilty = read_exhibit(self._run.session, self._run.members, envelope.payload, self.mixes)
         except (OwnMix, NotAnExhibit) as nothing:
             if self.state is State.DONE:
                 return _NoEffect(Why.CLOSED)  # the mix is complete: nonsense does not undo it

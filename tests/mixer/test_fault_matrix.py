@@ -12,7 +12,7 @@ from assets.port import NoteStatus
 from assets.transactions import Transact, digest, sign
 from mixer.board import MemoryBoard
 from mixer.coinshuffle import CoinShuffle
-from mixer.engine import Blamed, Mixed, Rules
+from mixer.engine import Blamed, Mixed, Rules, first_run
 from mixer.envelope import decode
 from mixer.exhibits import encode_exhibit
 from mixer.faults import Reason
@@ -61,7 +61,22 @@ def mix(community, engines: dict[int, CoinShuffle], followers=None, rules: Rules
     assert verdict.attempts == mixing.attempts
     assert verdict.mixed == mixing.mixed
     assert not verdict.unfinished
+    log = {entry.data for entry in mixing.log}
+    assert all(log.issuperset(guilt.evidence) for guilt in verdict.guilty), "anybody with the log can look it up"
+    assert_no_key_of_a_signed_run_is_revealed(log, set(range(community.size)) - set(engines))
     return verdict
+
+
+def assert_no_key_of_a_signed_run_is_revealed(log: set[bytes], honest: set[int]) -> None:
+    spoken: dict[Phase, set[tuple[int, int]]] = {Phase.SIGNING: set(), Phase.REVEAL: set()}
+    for data in log:
+        try:
+            envelope = decode(data)
+        except ValueError:
+            continue
+        if envelope.phase in spoken and envelope.sender in honest:
+            spoken[envelope.phase].add((envelope.run, envelope.sender))
+    assert not spoken[Phase.SIGNING] & spoken[Phase.REVEAL]
 
 
 def assert_out(community, verdict, guilty: set[int]) -> None:
@@ -223,6 +238,17 @@ def test_a_double_spend_seen_only_after_the_mix_reopens_the_session(fresh_commun
     verdict = judge(honest, c.session, RULES, log)
     assert_out(c, verdict, {2})
     assert c.ledger.submit([verdict.mixed])[0].accepted
+
+
+def test_a_member_does_not_show_what_would_convict_itself(community):
+    c = community(3)
+    player = CoinShuffle().play(first_run(c.session, RULES), c.keys[0], c.spare_key().address)
+    player.begin()
+    note = c.session.inputs[1]
+    for keys in ((), (c.keys[2],)):
+        with pytest.raises(ValueError, match="do not show it"):
+            player.expose(sign(c.session.domain, Transact((note,), (note.note,)), *keys))
+    assert player.expose(elsewhere(c, 1))
 
 
 def test_showing_the_sessions_own_mix_accuses_whoever_shows_it(community):

@@ -5,13 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.errors import EncodingError
-from assets.transactions import Transact, sign
+from assets.orders import Fill, Order, Side, sign_order
+from assets.transactions import Settle, Signed, Transact, sign
 from mixer import logfile
 from mixer.board import MemoryBoard
 from mixer.coinshuffle import CoinShuffle
 from mixer.engine import Rules, first_run
 from mixer.envelope import decode, seal
-from mixer.exhibits import NotAnExhibit, encode_exhibit, read_exhibit
+from mixer.exhibits import NotAnExhibit, could_be_a_mix, encode_exhibit, read_exhibit
 from mixer.faults import Reason
 from mixer.follower import LogEntry, Seat
 from mixer.judge import judge
@@ -154,6 +155,22 @@ def test_an_exhibit_convicts_the_owner_that_signed_it_and_nobody_else(community,
     except NotAnExhibit:
         return
     assert guilty == [1]
+
+
+def test_an_order_that_was_settled_convicts_its_owner_too(community):
+    c = community(3)
+    note = c.session.inputs[1]
+
+    def order(side, owner):
+        terms = Order(side, note, (), 1, owner, owner, 10**6, 400)
+        return sign_order(c.session.domain, terms, c.keys[1])
+
+    fill = Fill(order(Side.SELL, c.outputs[0]), order(Side.BUY, c.outputs[1]), 400, 1)
+    shown = encode_exhibit(Signed(Settle((fill,)), ()))
+    assert read_exhibit(c.session, range(3), shown, ()) == [1]
+    assert could_be_a_mix(c.session, shown) is False
+    with pytest.raises(NotAnExhibit):
+        read_exhibit(c.session, [0, 2], shown, ())
 
 
 def test_a_spend_that_its_owner_did_not_sign_convicts_nobody(community):
