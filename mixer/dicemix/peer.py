@@ -19,7 +19,7 @@ from mixer.dicemix.protocol import ADDRESS_BYTES, SALT_BYTES, Phase
 from mixer.dicemix.slots import commitment, slot_number
 from mixer.dicemix.stages import Stage
 from mixer.engine import Outcome, Run
-from mixer.exhibits import encode_exhibit
+from mixer.exhibits import NotAnExhibit, OwnMix, encode_exhibit, read_exhibit
 
 
 class Peer:
@@ -106,9 +106,17 @@ class Peer:
         return self._go_on(before)
 
     def expose(self, spend: Signed[Transaction]) -> tuple[bytes, ...]:
-        """The message that shows a transaction from the ledger in which a member spends its note elsewhere."""
+        """The message that shows a transaction from the ledger in which a member spends its note elsewhere.
+
+        Raises ``ValueError`` if it convicts no member of this run: showing it would convict this one.
+        """
         self._check_begun()
-        return (self._seal(Phase.EXHIBIT, encode_exhibit(spend)),)
+        payload = encode_exhibit(spend)
+        try:
+            read_exhibit(self.run.session, self.run.members, payload, self._proceedings.mixes)
+        except (NotAnExhibit, OwnMix):
+            raise ValueError("the transaction is no betrayal by a member of this run; do not show it") from None
+        return (self._seal(Phase.EXHIBIT, payload),)
 
     def _check_begun(self) -> None:
         if not self._begun:

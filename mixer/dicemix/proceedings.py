@@ -110,6 +110,11 @@ class Proceedings:
         return self._mix_digest
 
     @property
+    def mixes(self) -> tuple[Digest, ...]:
+        """Digests of the session's own mix transactions, this run's included once signing has begun."""
+        return self._run.mixes if self._mix_digest is None else (*self._run.mixes, self._mix_digest)
+
+    @property
     def faults(self) -> tuple[Fault, ...]:
         """One for each guilty member, once the run failed. Empty after a failure: by chance, nobody is guilty."""
         return tuple(self._faults[member] for member in sorted(self._faults)) if self._stage is Stage.FAILED else ()
@@ -249,10 +254,9 @@ class Proceedings:
 
     def _exhibit(self, message: Message) -> None:
         """A note that is spent elsewhere makes the run useless: it fails at once."""
-        mixes = self._run.mixes if self._mix_digest is None else (*self._run.mixes, self._mix_digest)
         session, sender = self._run.session, message.sender
         try:
-            guilty = read_exhibit(session, self._run.members, message.payload, mixes)
+            guilty = read_exhibit(session, self._run.members, message.payload, self.mixes)
         except (OwnMix, NotAnExhibit) as nothing:
             if self._stage is not Stage.DONE:
                 own = isinstance(nothing, OwnMix)

@@ -13,6 +13,7 @@ from mixer.dicemix.protocol import ROUNDS, Phase, payload_bytes
 from mixer.dicemix.roots import pure_roots
 from mixer.dicemix.stages import TRANSITIONS, Stage, Trigger, mermaid
 from mixer.engine import Mixed, Rules, Run, first_run, next_run
+from mixer.exhibits import encode_exhibit
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 7, 12, 24, 53])
@@ -110,8 +111,11 @@ def test_the_sessions_own_mix_accuses_nobody(community, make_room):
     room = make_room(com).play()
     outcome = room.outcome
     assert isinstance(outcome, Mixed)
-    (exhibit,) = room.honest[0].expose(outcome.signed)
-    room.honest[1].receive(exhibit)
+    honest = room.honest[0]
+    with pytest.raises(ValueError, match="no betrayal"):
+        honest.expose(outcome.signed)
+    shown = honest._seal(Phase.EXHIBIT, encode_exhibit(outcome.signed))
+    room.honest[1].receive(shown)
     assert room.honest[1].outcome == outcome
 
 
