@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 import mixer.onion
-import mixer.peer
 import mixer.signatures
+import mixer.watch
 from assets.keys import SigningKey
 from benchmarks import mixes
 from benchmarks.row import Reference, Row
@@ -50,7 +50,7 @@ def test_the_bound_of_a_mix_counts_the_operations_that_a_mix_performs(peers, mon
         monkeypatch.setattr(where, name, call)
 
     counted(mixer.signatures, "check_key", "verify")
-    counted(mixer.peer, "recover_address", "recover")
+    counted(mixer.watch, "recover_address", "recover")
     counted(mixer.signatures, "recover_address", "recover")
     counted(SigningKey, "sign", "sign")
     counted(mixer.onion, "crypto_box_seal", "seal")
