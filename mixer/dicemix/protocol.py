@@ -31,9 +31,6 @@ MAX_PEERS = MAX_NOTES
 ROUNDS = 4
 """Rounds of a run without a fault, however many peers there are."""
 
-BLAME_ROUNDS = 1
-"""Rounds that a run with a fault may take beyond those in which it failed."""
-
 MAX_RUN = 2**32 - 1
 """Largest run number: 4 bytes on the wire."""
 
