@@ -89,7 +89,7 @@ class _Account:
         self._recorded: deque[_Parcel] = deque(maxlen=REMEMBERED)
 
     def send(self, w3: "Web3", transactions: Sequence["TxParams"], patience: Patience = PATIENCE) -> "list[TxReceipt]":
-        """Send all, then wait for each; what another program of this account replaced is made anew."""
+        """Send all, then wait for each; a lone one that another program of this account replaced is made anew."""
         if not transactions:
             return []
         fees, since = _fees(w3, self._address), w3.eth.block_number
@@ -100,7 +100,7 @@ class _Account:
             full = {**transaction, **fees, "nonce": nonce + place, "chainId": w3.eth.chain_id, "value": 0}
             parcels.append(self._parcel(w3, full, since))
             parcels[-1].push()
-        return [self._await(w3, parcel, patience) for parcel in parcels]
+        return [self._await(w3, parcel, patience, alone=len(parcels) == 1) for parcel in parcels]
 
     def _restore(self, w3: "Web3") -> None:
         """Send again what was recorded and is in no block any more, nor on its way into one."""
@@ -110,7 +110,7 @@ class _Account:
                 if parcel.fields["nonce"] >= count:
                     parcel.send_again(w3)
 
-    def _await(self, w3: "Web3", parcel: "_Parcel", patience: Patience) -> "TxReceipt":
+    def _await(self, w3: "Web3", parcel: "_Parcel", patience: Patience, alone: bool) -> "TxReceipt":
         end_s = time.monotonic() + patience.timeout_s
         while True:
             try:
@@ -118,6 +118,11 @@ class _Account:
                 self._recorded.append(parcel)
                 return receipt
             except Replaced:
+                if not alone:  # made anew, it would come after those it was sent before
+                    raise VerdictUnknown(
+                        "another program of the relayer's account took the place of one relay transaction of several: "
+                        "give each program an account of its own, read the entries, and submit what is not there"
+                    ) from None
                 fields = {**parcel.fields, "nonce": w3.eth.get_transaction_count(self._address, "pending")}
                 parcel = self._parcel(w3, fields, parcel.since)
                 parcel.push()
