@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from assets.units import format_amount
 from petra import tables
-from petra.commands import board, chain, onion, privacy, statement
+from petra.commands import board, chain, mix, onion, privacy, statement
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
@@ -59,6 +59,7 @@ app = typer.Typer(
 
 app.add_typer(board.app, name="board")
 app.add_typer(chain.app, name="chain")
+app.add_typer(mix.app, name="mix")
 app.add_typer(onion.app, name="onion")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(statement.app, name="statement")

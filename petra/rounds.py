@@ -1,4 +1,8 @@
-"""The time of one round on a board: everybody posts, everybody reads what all have posted."""
+"""The time to post on a board and to fetch what was posted: what a mix takes that is not cryptography.
+
+A round of a mix is one of two kinds. *Together*: every member posts, and everybody reads what all have posted. *In
+turn*: one member posts, and the next one goes on as soon as it has read that.
+"""
 
 import asyncio
 import time
@@ -18,15 +22,19 @@ if TYPE_CHECKING:
 
     from mixer.boardservice.client import BoardAddress
 
-MESSAGE_BYTES = 1024
-
 
 async def round_times_s(
-    http_client: "Callable[[bytes, str], httpx2.AsyncClient]", board: "BoardAddress", peers: int, rounds: int
+    http_client: "Callable[[bytes, str], httpx2.AsyncClient]",
+    board: "BoardAddress",
+    peers: int,
+    rounds: int,
+    *,
+    in_turn: bool = False,
+    message_bytes: int = 1024,
 ) -> list[float]:
-    """Seconds of each round, from the first post until the last member has read all.
+    """Seconds of each round, from when the one before it was read by all (in turn: by anybody) until it was itself.
 
-    A member posts its next message as soon as it has read all of the round before; connecting is not counted.
+    A member posts its next message as soon as it has read what comes before; connecting is not counted.
     """
     from mixer.boardservice.client import BoardClient
 
@@ -37,23 +45,33 @@ async def round_times_s(
     session = MixSession(Domain(1337, Address(bytes(20))), 0, tuple(notes), origin)
     ended = [0.0] * (rounds + 1)
     ready = asyncio.Barrier(peers)
+    message = bytes(message_bytes)
+    posts = 1 if in_turn else peers  # of a round
 
     async def member(index: int, owner: Address) -> None:
         async with BoardClient(http_client(session.id, f"round {index}"), board, session, keys[owner]) as client:
             await client.open()
-            await ready.wait()
-            ended[0] = max(ended[0], time.perf_counter())
-            read = 0
-            await client.post(bytes(MESSAGE_BYTES))
             async with aclosing(client.follow()) as stream:  # left open, it would outlive its connection
-                async for frames in stream:
-                    before, read = read // peers, read + len(frames)
-                    if read // peers > before:
-                        done = read // peers
-                        ended[done] = max(ended[done], time.perf_counter())
-                        if done == rounds:
-                            return
-                        await client.post(bytes(MESSAGE_BYTES))
+                first = asyncio.ensure_future(anext(stream))
+                await client.open()  # on a second connection, as a mix does
+                await ready.wait()
+                ended[0] = max(ended[0], time.perf_counter())
+                if not in_turn or index == 0:
+                    await client.post(message)
+                read, records = 0, await first
+                while True:
+                    before, read = read, read + len(records)
+                    now = time.perf_counter()
+                    for done in range(before // posts + 1, read // posts + 1):
+                        ended[done] = min(ended[done] or now, now) if in_turn else max(ended[done], now)
+                    if read // posts >= rounds:
+                        return
+                    if in_turn:
+                        if any(number % peers == index for number in range(before + 1, read + 1)):
+                            await client.post(message)
+                    elif read // posts > before // posts:
+                        await client.post(message)
+                    records = await anext(stream)
 
     async with asyncio.TaskGroup() as group:
         for index, owner in enumerate(session.owners):

@@ -1,20 +1,23 @@
 """The stages of :mod:`petra.cycle`: how each is played when all parties live in one process."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from assets.hashing import keccak
 from assets.notes import Kind
 from assets.orders import Fill, Order, Side
 from assets.transactions import PriceChange, Signed, Transact, Withdraw
 from assets.units import energy_wh
-from mixer.peer import Peer
+from mixer.choice import engine_for
+from mixer.engine import Rules
+from mixer.follower import Seat
 from petra.boards import MixLog
 from petra.inbox import BID_STORE
-from petra.membership import mix_sessions
+from petra.membership import MIN_PEERS, mix_sessions
 from petra.microgrid import Home, Microgrid
 from petra.strategy import Situation
 from petra.trade import Trade, trades_of
-from petra.transports import Seat, Table
+from petra.transports import Table
 from petra.wallet import Purpose
 from smartmeter.billing import BillingRecord
 
@@ -38,20 +41,26 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
         for kind in Kind
         for note in home.wallet.notes(Purpose.WITHDRAWN, t, kind)
     }
-    tables = []
-    for session in sessions:
-        seats = []
-        for issued_note in session.inputs:
-            owner = issued_note.note.owner
-            wallet = wallets[owner]
-            key = wallet.key(owner)
-            output = wallet.fresh_address(Purpose.MIXED, t)
-            seats.append(Seat(Peer(session, key, output, timeout_s=grid.transport.step_s), key))
-        tables.append(Table(session, tuple(seats)))
+    rules = Rules(minimum=MIN_PEERS, timeout_s=grid.transport.step_s)
+    tables = [
+        Table(
+            session,
+            engine_for(session.size),
+            rules,
+            tuple(
+                Seat(wallet.key(owner), partial(wallet.fresh_address, Purpose.MIXED, t))
+                for owner, wallet in ((owner, wallets[owner]) for owner in session.owners)
+            ),
+        )
+        for session in sessions
+    ]
     grid.transport.follow(grid.ledger)
-    played = grid.transport.mix(tables)
-    grid.mix_logs += [MixLog(table.board, table.signed) for table in played]
-    return [table.signed for table in played]
+    mixed = []
+    for played in grid.transport.mix(tables):
+        if played.mixed is not None:
+            mixed.append(played.mixed)
+            grid.mix_logs.append(MixLog(played.session, tuple(entry.data for entry in played.log), played.mixed))
+    return mixed
 
 
 def post_orders(grid: Microgrid, t: int, prices: PriceChange) -> None:

@@ -1,7 +1,7 @@
 """What carries the messages of the mix: memory, HTTP on loopback (NOT ANONYMOUS), or Tor. Never one for another.
 
     with open_transport("tor") as transport:
-        played = transport.mix([Table(session, seats)])
+        played = transport.mix([Table(session, engine, rules, seats)])
 
 Every seat is a member of its own: its own HTTP client, its own connections, over Tor its own circuits.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,19 +22,21 @@ from urllib.parse import urlsplit
 
 from assets.chainlog import Genesis, HashChain, genesis_to_json
 from assets.codec import entry_to_json
-from assets.keys import SigningKey
 from assets.port import Ledger
 from assets.transactions import Signed, Transact
 from mixer.board import MemoryBoard
-from mixer.faults import PeerFault
-from mixer.protocol import STEP_TIMEOUT_S
-from mixer.run import Participant, run_in_memory
+from mixer.engine import DEFAULT_TIMEOUT_S, Engine, Rules
+from mixer.follower import Attempt, Follower, LogEntry, Seat
+from mixer.memo import shared_work
+from mixer.mixing import play
 from mixer.session import MixSession
+from petra.boards import view_of
 
 if TYPE_CHECKING:
     import httpx2
 
     from mixer.boardservice.client import BoardAddress, Traffic
+    from mixer.boardservice.play import PlayedSession
     from petra.onion.connections import ConnectionLog, Endpoint
     from petra.onion.proxy import TorProxy
 
@@ -59,31 +61,41 @@ class TransportFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """One member's place: the peer that plays, and the key of its input, which the board asks for."""
-
-    participant: Participant
-    key: SigningKey
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
-    """A session to be mixed, and all its members."""
+    """A session to be mixed, how, and the members that this process plays."""
 
     session: MixSession
+    engine: Engine
+    rules: Rules
     seats: tuple[Seat, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A finished mix."""
+    """A session that has ended."""
 
-    signed: Signed[Transact]
-    board: MemoryBoard
-    """Every message that the board got, in order."""
+    session: MixSession
+    mixed: Signed[Transact] | None
+    """The mix transaction; ``None`` if too few members were left: then no note has moved."""
+    attempts: tuple[Attempt, ...]
+    """Its runs, as everybody saw them."""
+    log: tuple[LogEntry, ...]
+    """Every message that the board got up to the end, in order."""
+    start_s: int
+    """Board time at the beginning."""
+    ended_s: int
+    """Board time up to which the log is complete."""
     seconds: float
+    """From the moment when all members were connected."""
+    connect_s: float = 0.0
+    """Seconds until they were: sessions opened, circuits and connections built."""
     traffic: "tuple[Traffic, ...]" = ()
     """By seat; empty in memory."""
+
+    @property
+    def rounds(self) -> int:
+        """Messages that waited for one another: every message names what its author had read, round by round."""
+        return len({view_of(entry.data) for entry in self.log} - {None})
 
 
 class Transport(Protocol):
@@ -105,13 +117,16 @@ class Transport(Protocol):
         """Let the board know what stands on ``ledger``: it carries sessions of unspent notes only."""
 
     def mix(self, tables: Sequence[Table]) -> list[Played]:
-        """Play all ``tables`` at the same time, each to its end.
+        """Play all ``tables`` at the same time, each to its end, without the members that break the protocol.
 
-        Raises the peer's fault that ended one, or :class:`TransportFailed`; then no mix of the batch is used.
+        Raises :class:`TransportFailed` if the way breaks; then no mix of the batch is used.
         """
 
-    def round_s(self, peers: int, rounds: int = 5) -> float:
-        """Median seconds in which ``peers`` members each post 1 KiB and read what all posted."""
+    def round_s(self, peers: int, rounds: int = 5, *, in_turn: bool = False, message_bytes: int = 1024) -> float:
+        """Mean seconds in which ``peers`` members each post a message and read what all posted.
+
+        With ``in_turn`` those from one member's post until the next member has read it (:mod:`petra.rounds`).
+        """
 
     def account(self) -> list[str]:
         """What a user should know of what was sent, in sentences."""
@@ -123,28 +138,22 @@ class MemoryTransport:
 
     name: str = "memory"
     anonymous: bool = False
-    step_s: int = STEP_TIMEOUT_S
+    step_s: int = DEFAULT_TIMEOUT_S
 
     def follow(self, ledger: Ledger) -> None:
         """A board in memory asks nobody."""
 
     def mix(self, tables: Sequence[Table]) -> list[Played]:
         """Play one table after the other; time is simulated."""
-        played = []
-        for table in tables:
-            board = MemoryBoard()
-            started = time.perf_counter()
-            signed = run_in_memory(table.session, [seat.participant for seat in table.seats], board)
-            played.append(Played(signed, board, time.perf_counter() - started))
-        return played
+        return [_in_memory(table) for table in tables]
 
-    def round_s(self, peers: int, rounds: int = 5) -> float:
+    def round_s(self, peers: int, rounds: int = 5, *, in_turn: bool = False, message_bytes: int = 1024) -> float:
         """The time of the appends and reads alone."""
         started = time.perf_counter()
         for _ in range(rounds):
             board = MemoryBoard()
-            for _ in range(peers):
-                board.append(bytes(1024))
+            for _ in range(1 if in_turn else peers):
+                board.append(bytes(message_bytes))
             for _ in range(peers):
                 board.read_from(0)
         return (time.perf_counter() - started) / rounds
@@ -202,13 +211,12 @@ class BoardTransport:
         try:
             if self.proxy is not None:
                 self.proxy.verify()
-            return self.runner.run(self._mix(tables))
+            with shared_work():
+                return self.runner.run(self._mix(tables))
         except NotTor as error:
             raise TransportFailed(str(error)) from error
         except ExceptionGroup as errors:
             first = _first(errors)
-            if isinstance(first, PeerFault):
-                raise first from None
             if isinstance(first, (BoardLost, BoardMisbehaved, BoardRefusal, NotAnonymous, OSError)):
                 raise TransportFailed(f"the mix over {self.name} stopped:", str(first)) from first
             raise
@@ -219,35 +227,57 @@ class BoardTransport:
         return [task.result() for task in tasks]
 
     async def _play_table(self, table: Table) -> Played:
-        started = time.perf_counter()
+        begun: list[float] = [time.perf_counter()]
+        barrier = asyncio.Barrier(len(table.seats))
+
+        async def ready() -> None:
+            await barrier.wait()
+            begun.append(time.perf_counter())
+
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._play_seat(table.session, i, seat)) for i, seat in enumerate(table.seats)]
-        seconds = time.perf_counter() - started
+            tasks = [group.create_task(self._play_seat(table, seat, ready)) for seat in table.seats]
+        seconds = time.perf_counter() - begun[-1]
         self.sessions += 1
         if self.proxy is not None:
             self.proxy.forget(table.session.id)  # nothing that follows shares a circuit with the mix
         ended = [task.result() for task in tasks]
-        board = MemoryBoard()
-        for message in max((messages for messages, _ in ended), key=len):
-            board.append(message)
-        return Played(outcome([seat.participant for seat in table.seats]), board, seconds, tuple(t for _, t in ended))
+        first = max((played for played, _ in ended), key=lambda played: len(played.log))
+        if any(played.mixed != first.mixed for played, _ in ended):
+            raise TransportFailed("the members disagree about the mix; the board showed them different logs")
+        return Played(
+            table.session,
+            first.mixed,
+            first.attempts,
+            first.log,
+            first.start_s,
+            first.ended_s,
+            seconds,
+            begun[-1] - begun[0],
+            tuple(traffic for _, traffic in ended),
+        )
 
-    async def _play_seat(self, session: MixSession, index: int, seat: Seat) -> "tuple[list[bytes], Traffic]":
+    async def _play_seat(
+        self, table: Table, seat: Seat, ready: Callable[[], Awaitable[None]]
+    ) -> "tuple[PlayedSession, Traffic]":
         from mixer.boardservice.client import BoardClient
-        from mixer.boardservice.frame import decode_frame
         from mixer.boardservice.play import play
 
-        http = self.http_client(session.id, f"mix {index}")
+        session = table.session
+        http = self.http_client(session.id, f"mix {session.index_of(seat.key.address)}")
         async with BoardClient(http, self.board, session, seat.key) as board:
-            await play(seat.participant, board)
-            return [decode_frame(session.id, data).message for data in board.frames], board.traffic
+            played = await play(board, table.engine, session, table.rules, seat, ready=ready)
+            return played, board.traffic
 
-    def round_s(self, peers: int, rounds: int = 5) -> float:
+    def round_s(self, peers: int, rounds: int = 5, *, in_turn: bool = False, message_bytes: int = 1024) -> float:
         """Measured on the board and the way of this transport."""
         from petra.rounds import round_times_s
 
-        times_s = self.runner.run(round_times_s(self.http_client, self.board, peers, rounds))
-        return sorted(times_s)[len(times_s) // 2]
+        measured = round_times_s(
+            self.http_client, self.board, peers, rounds, in_turn=in_turn, message_bytes=message_bytes
+        )
+        with shared_work():
+            times_s = self.runner.run(measured)
+        return sum(times_s) / len(times_s)
 
     def account(self) -> list[str]:
         """How anonymous it was, and where this process connected to."""
@@ -286,13 +316,12 @@ def _first(errors: BaseException) -> BaseException:
     return errors
 
 
-def outcome(participants: Sequence[Participant]) -> Signed[Transact]:
-    """The mix transaction; raises the :class:`~mixer.faults.PeerFault` that ended the run, one that names a peer."""
-    for participant in participants:
-        if participant.signed is not None:
-            return participant.signed
-    faults = [fault for participant in participants for fault in participant.faults]
-    raise next((fault for fault in faults if fault.participant is not None), faults[0])
+def _in_memory(table: Table) -> Played:
+    board, session = MemoryBoard(), table.session
+    started = time.perf_counter()
+    mixing = play(board, [Follower(table.engine, session, table.rules, 0, seat) for seat in table.seats])
+    seconds = time.perf_counter() - started
+    return Played(session, mixing.mixed, mixing.attempts, mixing.log, 0, mixing.ended_s, seconds)
 
 
 @contextmanager

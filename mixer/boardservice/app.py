@@ -1,9 +1,10 @@
 """The board's HTTP API.
 
     GET  /v1/board                       the board's address and limits
-    PUT  /v1/sessions/{id}               describe a session (JSON); again is no harm
+    PUT  /v1/sessions/{id}               describe a session (JSON); again is no harm. Answers as GET does
+    GET  /v1/sessions/{id}               when it was opened, and the signed head of its empty log
     POST /v1/sessions/{id}/posts         add a frame (octets); answers with the signed head after it
-    GET  /v1/sessions/{id}/events?start  server-sent events: all frames from ``start`` on, for as long as one listens
+    GET  /v1/sessions/{id}/events?start  server-sent events: all records from ``start`` on, for as long as one listens
 
 Everything about a session wants a ticket in the header ``Petra-Ticket``. A refusal is problem+json (RFC 9457) whose
 ``type`` names a class of :mod:`mixer.boardservice.errors`.
@@ -33,7 +34,10 @@ HEARTBEAT_S = 15
 """A stream on which nothing happens carries a comment this often, so that its reader knows the board is there."""
 
 EVENT_BYTES = 256 * 1024
-"""Frames are put into one event up to about this size."""
+"""Records are put into one event up to about this size, as base64."""
+
+PACE_S = 0.02
+"""Least time between two events of a stream: shorter than a message takes through an onion network."""
 
 _ID = re.compile("[0-9a-f]{64}")
 
@@ -60,12 +64,16 @@ def board_app(board: RunningBoard) -> FastAPI:
         """The board's address, with which it signs heads, and its limits."""
         return {"address": "0x" + board.key.address.hex(), "limits": asdict(board.limits)}
 
-    @app.put("/v1/sessions/{session}", status_code=204)
+    @app.put("/v1/sessions/{session}")
     async def describe_session(session: str, request: Request) -> Response:
         """Open a session, or learn that it is open."""
         description = await _body(request, MAX_DESCRIPTION_BYTES)
-        await board.describe(_digest(session), description, request.headers.get(HEADER, ""))
-        return Response(status_code=204)
+        return _opened(await board.describe(_digest(session), description, request.headers.get(HEADER, "")))
+
+    @app.get("/v1/sessions/{session}")
+    async def session_of(session: str, request: Request) -> Response:
+        """How the log begins."""
+        return _opened((await board.log(_digest(session), request.headers.get(HEADER, "")))[0])
 
     @app.post("/v1/sessions/{session}/posts", status_code=201)
     async def post(session: str, request: Request) -> Response:
@@ -92,26 +100,35 @@ def board_app(board: RunningBoard) -> FastAPI:
 
 
 async def _stream(board: RunningBoard, log: SessionLog, author: int, start: int) -> AsyncIterator[bytes]:
-    """Events, each with the frames that are new, their count and the signed head after them, until the session ends."""
+    """Events, each with the records that are new, their count and the signed head after them, until the session ends.
+
+    After an event the next one waits a moment: what many members post at the same time makes few events.
+    """
     with board.reading(log, author):
         yield b": log of a mix session\n\n"
         while not board.expired(log):
             if start < log.count:
-                frames, size = [], 0
-                for data in log.frames(start):
-                    frames.append(base64.b64encode(data))
-                    size += len(data)
+                lines, size = [], 0
+                for line in log.lines(start):
+                    lines.append(line)
+                    size += len(line)
                     if size > EVENT_BYTES:
                         break
-                start += len(frames)
+                start += len(lines)
                 head = log.head(start)
                 seal = base64.b64encode(head.head + head.signature)
-                yield b"id: %d\ndata: %s\ndata: %s\n\n" % (start, seal, b"\ndata: ".join(frames))
+                yield b"id: %d\ndata: %s\ndata: %s\n\n" % (start, seal, b"\ndata: ".join(lines))
+                await anyio.sleep(PACE_S)
             else:
                 with anyio.move_on_after(HEARTBEAT_S) as silence:
                     await log.wait_beyond(start)
                 if silence.cancelled_caught:
                     yield b": still here\n\n"
+
+
+def _opened(log: SessionLog) -> Response:
+    head = log.head(0)
+    return JSONResponse({"opened_s": log.opened_s, "head": head.head.hex(), "signature": head.signature.hex()})
 
 
 def _digest(text: str) -> Digest:

@@ -86,14 +86,15 @@ class RunningBoard:
             raise NotAdmitted(reason)
         if await self._store.open_sessions(self._now_s()) >= self.limits.sessions:
             raise Busy(f"It carries {self.limits.sessions} sessions at a time.")
-        stored = StoredSession(description, self._now_s() + self.limits.lifetime_s)
+        now_s = self._now_s()
+        stored = StoredSession(description, now_s, now_s + self.limits.lifetime_s)
         await self._store.add_session(session_id, stored)
         return (await self.log(session_id, ticket))[0]
 
     async def log(self, session_id: Digest, ticket: str) -> tuple[SessionLog, int]:
         """The log of a session and which member asks for it; raises a ``BoardRefusal``."""
         log = self._logs.get(session_id) or await self._load(session_id)
-        author = check_ticket(ticket, session_id, self.key.address, log.session.owners)
+        author = log.author(ticket)
         if self.expired(log):
             raise SessionExpired
         return log, author
@@ -142,7 +143,7 @@ class RunningBoard:
                 if stored is None:
                     raise UnknownSession
                 session = decode_session(stored.description)
-                log = SessionLog(session, stored.expires_s, self._store, self.key, self.limits)
+                log = SessionLog(session, stored, self._store, self.key, self.limits, self._clock)
                 await log.catch_up()
                 self._logs[session_id] = log
             return self._logs[session_id]

@@ -16,11 +16,19 @@ from types import TracebackType
 from assets.codec import ADDRESS
 from assets.errors import EncodingError
 from assets.keys import Address, Digest, SigningKey
-from mixer.board import next_head
 from mixer.boardservice.description import encode_session
-from mixer.boardservice.errors import REFUSALS, BoardForked, BoardLost, BoardMisbehaved, BoardRefusal, Busy
-from mixer.boardservice.frame import Frame, decode_frame, sign_frame
+from mixer.boardservice.errors import (
+    REFUSALS,
+    BoardForked,
+    BoardLost,
+    BoardMisbehaved,
+    BoardRefusal,
+    Busy,
+    UnknownSession,
+)
+from mixer.boardservice.frame import sign_frame
 from mixer.boardservice.heads import SignedHead, first_head
+from mixer.boardservice.record import Record, author_of, decode_record
 from mixer.boardservice.ticket import HEADER, sign_ticket
 from mixer.session import MixSession
 
@@ -83,10 +91,11 @@ class BoardClient:
         self._author = session.index_of(key.address)
         self._path = f"{board.url}/v1/sessions/{session.id.hex()}"
         self._headers = {HEADER: sign_ticket(self._author, session.id, board.key, key).text}
-        self._head = SignedHead(session.id, 0, first_head(session.id))
+        self._head = SignedHead(session.id, 0, first_head(session.id, 0))
         self._chain: list[Digest] = [self._head.head]
         self._signed: dict[int, SignedHead] = {}
-        self.frames: list[bytes] = []
+        self._opened_s: int | None = None
+        self.records: list[Record] = []
         """Everything that the board has shown, checked: the evidence for whatever follows."""
         self.traffic = Traffic()
 
@@ -103,9 +112,33 @@ class BoardClient:
         """The last head that the board signed for what this member has read."""
         return self._head
 
-    async def open(self) -> None:
-        """Describe the session to the board. Raises a ``BoardRefusal``, or :class:`BoardLost`."""
-        await self._request("PUT", self._path, encode_session(self._session))
+    @property
+    def now_s(self) -> int:
+        """The board's time as far as it has been read: when the session was opened, or when the last record came."""
+        return self.records[-1].at_s if self.records else self._opened_s or 0
+
+    async def open(self) -> int:
+        """Open the session at the board, unless it is open; returns at what time of the board it was.
+
+        Raises a ``BoardRefusal``, :class:`BoardLost`, or :class:`BoardMisbehaved`.
+        """
+        try:
+            answer = await self._request("GET", self._path)
+        except UnknownSession:
+            answer = await self._request("PUT", self._path, encode_session(self._session))
+        try:
+            fields = json.loads(answer)
+            opened_s = int(fields["opened_s"])
+            signature = bytes.fromhex(fields["signature"])
+            head = SignedHead(self._session.id, 0, first_head(self._session.id, opened_s), signature)
+            if bytes.fromhex(fields["head"]) != head.head:
+                raise ValueError("another head")
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise BoardMisbehaved("the board's answer about the session cannot be read") from error
+        if self._opened_s is None:
+            self._opened_s, self._head, self._chain = opened_s, head, [head.head]
+        self._believe(head)
+        return opened_s
 
     async def post(self, message: bytes) -> SignedHead:
         """Add a message to the log; returns the board's signed head after it.
@@ -128,15 +161,17 @@ class BoardClient:
         self._believe(head)
         return head
 
-    async def follow(self) -> AsyncGenerator[list[Frame], None]:
-        """All frames of the log from the first not yet read, as they arrive, each checked.
+    async def follow(self) -> AsyncGenerator[list[Record], None]:
+        """All records of the log from the first not yet read, as they arrive, each checked.
 
         Raises :class:`BoardForked` or :class:`BoardMisbehaved` at the first thing that is wrong, a ``BoardRefusal``,
         and :class:`BoardLost` if the stream breaks and cannot be taken up again.
         """
+        if self._opened_s is None:
+            await self.open()
         failures = 0
         while True:
-            url = f"{self._path}/events?start={len(self.frames)}"
+            url = f"{self._path}/events?start={len(self.records)}"
             try:
                 async with self._http.stream(
                     "GET", url, headers=self._headers, timeout=httpx2.Timeout(SILENCE_S)
@@ -169,32 +204,37 @@ class BoardClient:
                     yield data
                     data = []
 
-    def _read(self, event: list[bytes]) -> list[Frame]:
+    def _read(self, event: list[bytes]) -> list[Record]:
         try:
             seal, *bodies = [base64.b64decode(line, validate=True) for line in event]
-            frames = [decode_frame(self._session.id, data) for data in bodies]
+            records = [decode_record(self._session.id, data) for data in bodies]
         except (binascii.Error, EncodingError) as error:
             raise BoardMisbehaved(f"the board sent what is no event: {error}") from error
-        head = SignedHead(self._session.id, len(self.frames) + len(frames), Digest(seal[:32]), seal[32:])
+        head = SignedHead(self._session.id, len(self.records) + len(records), Digest(seal[:32]), seal[32:])
         before = len(self._chain)
         chain = self._chain.copy()
-        for frame in frames:
-            chain.append(next_head(chain[-1], frame.encoded))
+        now_s = self.now_s
+        for record in records:
+            chain.append(record.head_after(chain[-1]))
+            if record.at_s < now_s:
+                raise BoardMisbehaved(f"the board's time went back from {now_s} to {record.at_s}")
+            now_s = record.at_s
         if chain[-1] != head.head:
-            raise BoardMisbehaved("the board signed another head than that of the frames that it sent")
+            raise BoardMisbehaved("the board signed another head than that of the records that it sent")
         self._believe(head)
         self._chain, self._head = chain, head
-        self.frames += [frame.encoded for frame in frames]
+        self.records += records
         for count in range(before, len(chain)):
             if count in self._signed and self._signed[count].head != chain[count]:
                 raise BoardForked(self._head_at(count), self._signed[count])
-        for frame in frames:
-            self._check(frame)
-        return frames
+        for record in records:
+            self._check(record)
+        return records
 
-    def _check(self, frame: Frame) -> None:
-        owners = self._session.owners
-        if frame.author >= len(owners) or frame.author_address(self._board.key) != owners[frame.author]:
+    def _check(self, record: Record) -> None:
+        owners, frame = self._session.owners, record.frame
+        signer = author_of(record.encoded, self._session.id, self._board.key)
+        if frame.author >= len(owners) or signer != owners[frame.author]:
             raise BoardMisbehaved("the board recorded a frame that its author did not sign")
         if frame.seen.count >= len(self._chain):
             raise BoardMisbehaved("the board recorded a frame that refers to frames after it")
@@ -219,12 +259,12 @@ class BoardClient:
         signed = self._signed.get(count)
         return signed if signed is not None and signed.head == own.head else own
 
-    async def _request(self, method: str, url: str, body: bytes) -> bytes:
+    async def _request(self, method: str, url: str, body: bytes | None = None) -> bytes:
         failures = 0
         while True:
             try:
                 response = await self._http.request(method, url, content=body, headers=self._headers)
-                self.traffic.sent_bytes += len(body)
+                self.traffic.sent_bytes += len(body or b"")
                 if response.is_success:
                     return response.content
                 raise _refusal(response.status_code, response.content)

@@ -1,8 +1,8 @@
 """The head of a session's log, signed by the board: what a board cannot take back.
 
-A log of ``count`` frames has the head that :func:`mixer.board.next_head` gives, starting from the session's own
-:func:`first_head`. The board signs every head that it gives out. Two different heads for one count are proof that it
-showed two logs, whoever holds them.
+A log of ``count`` records has the head that :func:`mixer.board.next_head` gives, starting from the session's own
+:func:`first_head`, which says when the board opened it. The board signs every head that it gives out. Two different
+heads for one count are proof that it showed two logs, or two clocks, whoever holds them.
 """
 
 from dataclasses import dataclass
@@ -10,21 +10,22 @@ from dataclasses import dataclass
 from assets.hashing import keccak
 from assets.keys import SIGNATURE_BYTES, Address, Digest, SigningKey, recover_address
 from mixer.board import EMPTY_HEAD, next_head
+from mixer.memo import public
 
 _HEAD_TAG = keccak(b"PETra board head v1")
 
 NO_SIGNATURE = bytes(SIGNATURE_BYTES)
-"""In place of a signature for the empty log, whose head everybody computes."""
+"""In place of a signature that is not there: no board vouches for it."""
 
 
-def first_head(session: Digest) -> Digest:
-    """Head of the session's log while it is empty."""
-    return next_head(EMPTY_HEAD, session)
+def first_head(session: Digest, opened_s: int) -> Digest:
+    """Head of the session's log while it is empty; the board opened it at ``opened_s`` of its time."""
+    return next_head(EMPTY_HEAD, session + opened_s.to_bytes(8, "big"))
 
 
 @dataclass(frozen=True, slots=True)
 class SignedHead:
-    """A board's statement: the first ``count`` frames of this session have this head."""
+    """A board's statement: the first ``count`` records of this session have this head."""
 
     session: Digest
     count: int
@@ -40,13 +41,15 @@ class SignedHead:
         return Digest(keccak(_HEAD_TAG + self.session + self.count.to_bytes(8, "big") + self.head))
 
     def is_signed_by(self, board: Address) -> bool:
-        """Whether the board vouches for this head; the empty log's own head needs no voucher."""
-        if self.count == 0:
-            return self.head == first_head(self.session) and self.signature == NO_SIGNATURE
-        return recover_address(self.digest, self.signature) == board
+        """Whether the board vouches for this head."""
+        return _signer(self.digest, self.signature) == board
 
 
 def sign_head(session: Digest, count: int, head: Digest, key: SigningKey) -> SignedHead:
     """The statement of the board with ``key``."""
-    unsigned = SignedHead(session, count, head)
-    return unsigned if count == 0 else SignedHead(session, count, head, key.sign(unsigned.digest))
+    return SignedHead(session, count, head, key.sign(SignedHead(session, count, head).digest))
+
+
+@public
+def _signer(digest: Digest, signature: bytes) -> Address:
+    return recover_address(digest, signature)

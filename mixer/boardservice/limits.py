@@ -12,7 +12,7 @@ class Limits:
     frame_bytes: int = MAX_FRAME_BYTES
     """Longest post."""
     posts_per_author: int = 64
-    """In one session: a run takes at most five, so this is room for a dozen restarts."""
+    """In one session: a run takes at most five and a mark of time, so this is room for ten restarts."""
     bytes_per_author: int = 4 * MAX_FRAME_BYTES
     """In one session."""
     readers_per_author: int = 4

@@ -1,22 +1,24 @@
 """The log of one session on a running board: checks a post, records it, and wakes whoever waits for it.
 
-Posts that arrive while others are being written are written together. The frames in memory are always a prefix of
+Posts that arrive while others are being written are written together. The records in memory are always a prefix of
 those in the store; on a store that other replicas share, the rest is read before anything is added.
 """
 
 import asyncio
+import base64
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assets.errors import EncodingError
 from assets.keys import Address, Digest, SigningKey
-from mixer.board import next_head
 from mixer.boardservice.errors import BadRequest, BoardRefusal, NotAMember, OtherHistory, QuotaExceeded
 from mixer.boardservice.frame import Frame, decode_frame
 from mixer.boardservice.heads import SignedHead, first_head, sign_head
 from mixer.boardservice.limits import Limits
-from mixer.boardservice.store import PlaceTaken, Store
+from mixer.boardservice.record import Record, decode_record
+from mixer.boardservice.store import PlaceTaken, Store, StoredSession
+from mixer.boardservice.ticket import check_ticket
 from mixer.session import MixSession
 
 
@@ -27,16 +29,26 @@ class _Waiting:
 
 
 class SessionLog:
-    """All frames of one session."""
+    """All records of one session."""
 
-    def __init__(self, session: MixSession, expires_s: int, store: Store, key: SigningKey, limits: Limits) -> None:
+    def __init__(
+        self,
+        session: MixSession,
+        stored: StoredSession,
+        store: Store,
+        key: SigningKey,
+        limits: Limits,
+        clock: Callable[[], float],
+    ) -> None:
         self.session = session
-        self.expires_s = expires_s
+        self.opened_s, self.expires_s = stored.opened_s, stored.expires_s
         self.readers: Counter[int] = Counter()
         """Open streams by author."""
-        self._store, self._key, self._limits = store, key, limits
-        self._frames: list[bytes] = []
-        self._heads: list[Digest] = [first_head(session.id)]
+        self._store, self._key, self._limits, self._clock = store, key, limits, clock
+        self._lines: list[bytes] = []
+        self._heads: list[Digest] = [first_head(session.id, stored.opened_s)]
+        self._last_s = stored.opened_s
+        self._tickets: dict[str, int] = {}
         self._places: dict[Digest, int] = {}
         self._posts: Counter[int] = Counter()
         self._bytes: Counter[int] = Counter()
@@ -48,8 +60,8 @@ class SessionLog:
 
     @property
     def count(self) -> int:
-        """Number of frames known here."""
-        return len(self._frames)
+        """Number of records known here."""
+        return len(self._lines)
 
     @property
     def waiting(self) -> int:
@@ -61,26 +73,35 @@ class SessionLog:
         """The board's address."""
         return self._key.address
 
-    def frames(self, start: int) -> Sequence[bytes]:
-        """The frames from place ``start`` on."""
-        return self._frames[start:]
+    def lines(self, start: int) -> Sequence[bytes]:
+        """The records from place ``start`` on, in base64 (RFC 4648)."""
+        return self._lines[start:]
+
+    def author(self, ticket: str) -> int:
+        """Which member ``ticket`` proves its bearer to be; raises :class:`~mixer.boardservice.errors.NotAMember`."""
+        if ticket not in self._tickets:
+            author = check_ticket(ticket, self.session.id, self.board, self.session.owners)
+            if len(self._tickets) > 4 * self.session.size:  # a signature can be made again, and then is another one
+                self._tickets.clear()
+            self._tickets[ticket] = author
+        return self._tickets[ticket]
 
     def head(self, count: int) -> SignedHead:
-        """The signed head after the first ``count`` frames."""
+        """The signed head after the first ``count`` records."""
         if count not in self._signed:
             self._signed[count] = sign_head(self.session.id, count, self._heads[count], self._key)
         return self._signed[count]
 
     async def wait_beyond(self, count: int) -> None:
-        """Return once there are more than ``count`` frames."""
+        """Return once there are more than ``count`` records."""
         while self.count <= count:
             await self._grown.wait()
 
     async def catch_up(self) -> None:
         """Read what other replicas have recorded."""
         async with self._reading:
-            for data in await self._store.frames(self.session.id, self.count):
-                self._take(decode_frame(self.session.id, data))
+            for data in await self._store.records(self.session.id, self.count):
+                self._take(decode_record(self.session.id, data))
         self._wake()
 
     async def post(self, author: int, data: bytes) -> SignedHead:
@@ -135,10 +156,11 @@ class SessionLog:
             try:
                 if accepted:
                     async with self._reading:
-                        frames = [frame.encoded for frame in accepted.values()]
-                        await self._store.append(self.session.id, self.count, frames)
-                        for frame in accepted.values():
-                            self._take(frame)
+                        at_s = max(int(self._clock()), self._last_s)
+                        records = [Record(at_s, frame) for frame in accepted.values()]
+                        await self._store.append(self.session.id, self.count, [r.encoded for r in records])
+                        for record in records:
+                            self._take(record)
                 break
             except PlaceTaken:
                 await self.catch_up()
@@ -149,17 +171,22 @@ class SessionLog:
 
     def _check(self, frame: Frame, posts: Counter[int], sizes: Counter[int]) -> None:
         seen = frame.seen
-        if seen.count > self.count or seen.head != self._heads[seen.count] or not seen.is_signed_by(self.board):
+        # What this replica signed itself needs no check: equal signatures are one signature.
+        known = self._signed.get(seen.count)
+        signed = (known is not None and known == seen) or seen.is_signed_by(self.board)
+        if seen.count > self.count or seen.head != self._heads[seen.count] or not signed:
             raise OtherHistory(f"It names a head after {seen.count} posts that this log never had.")
         if posts[frame.author] >= self._limits.posts_per_author:
             raise QuotaExceeded(f"An author has {self._limits.posts_per_author} posts in a session.")
         if sizes[frame.author] + len(frame.encoded) > self._limits.bytes_per_author:
             raise QuotaExceeded(f"An author has {self._limits.bytes_per_author} bytes in a session.")
 
-    def _take(self, frame: Frame) -> None:
+    def _take(self, record: Record) -> None:
+        frame = record.frame
         self._places[frame.id] = self.count
-        self._heads.append(next_head(self._heads[-1], frame.encoded))
-        self._frames.append(frame.encoded)
+        self._heads.append(record.head_after(self._heads[-1]))
+        self._lines.append(base64.b64encode(record.encoded))
+        self._last_s = record.at_s
         self._posts[frame.author] += 1
         self._bytes[frame.author] += len(frame.encoded)
 

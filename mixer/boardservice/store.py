@@ -1,12 +1,12 @@
-"""Where sessions and their frames are kept: SQLite by default, PostgreSQL for several replicas; the same code.
+"""Where sessions and their records are kept: SQLite by default, PostgreSQL for several replicas; the same code.
 
-A frame's place is the primary key of its row. Whoever inserts a place first has it; another replica that tried the
+A record's place is the primary key of its row. Whoever inserts a place first has it; another replica that tried the
 same place fails, reads what it missed, and tries the next. So there is one log, without locks, and no replica can
 record what it has not checked against all that came before.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assets.keys import Digest
@@ -37,11 +37,12 @@ _SESSIONS = Table(
     _METADATA,
     Column("id", LargeBinary(32), primary_key=True),
     Column("description", LargeBinary, nullable=False),
+    Column("opened_s", BigInteger, nullable=False),
     Column("expires_s", BigInteger, nullable=False, index=True),
 )
 
-_FRAMES = Table(
-    "board_frame",
+_RECORDS = Table(
+    "board_record",
     _METADATA,
     Column("session", LargeBinary(32), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
@@ -58,6 +59,7 @@ class StoredSession:
     """A session as it was described."""
 
     description: bytes
+    opened_s: int
     expires_s: int
 
 
@@ -90,7 +92,7 @@ def _tune_sqlite(connection: object, _: object) -> None:
 
 
 class Store:
-    """Sessions and frames in a database."""
+    """Sessions and records in a database."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -117,7 +119,7 @@ class Store:
 
     async def add_session(self, session: Digest, stored: StoredSession) -> None:
         """Record a session, unless it is recorded already."""
-        row = {"id": session, "description": stored.description, "expires_s": stored.expires_s}
+        row = {"id": session, **asdict(stored)}
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(_SESSIONS).values(row))
@@ -127,9 +129,9 @@ class Store:
     async def session(self, session: Digest) -> StoredSession | None:
         """What was recorded of a session."""
         async with self._engine.connect() as connection:
-            columns = select(_SESSIONS.c.description, _SESSIONS.c.expires_s)
+            columns = select(_SESSIONS.c.description, _SESSIONS.c.opened_s, _SESSIONS.c.expires_s)
             row = (await connection.execute(columns.where(_SESSIONS.c.id == session))).first()
-        return None if row is None else StoredSession(bytes(row[0]), row[1])
+        return None if row is None else StoredSession(bytes(row[0]), row[1], row[2])
 
     async def open_sessions(self, now_s: int) -> int:
         """How many sessions have not expired."""
@@ -137,28 +139,28 @@ class Store:
             count = select(func.count()).select_from(_SESSIONS).where(_SESSIONS.c.expires_s > now_s)
             return int((await connection.execute(count)).scalar_one())
 
-    async def frames(self, session: Digest, start: int) -> Sequence[bytes]:
-        """The frames of a session from place ``start`` on."""
+    async def records(self, session: Digest, start: int) -> Sequence[bytes]:
+        """The records of a session from place ``start`` on."""
         async with self._engine.connect() as connection:
             query = (
-                select(_FRAMES.c.data)
-                .where(_FRAMES.c.session == session, _FRAMES.c.position >= start)
-                .order_by(_FRAMES.c.position)
+                select(_RECORDS.c.data)
+                .where(_RECORDS.c.session == session, _RECORDS.c.position >= start)
+                .order_by(_RECORDS.c.position)
             )
             return [bytes(row[0]) for row in await connection.execute(query)]
 
-    async def append(self, session: Digest, start: int, frames: Sequence[bytes]) -> None:
-        """Record ``frames`` at the places from ``start`` on, all or none. Raises :class:`PlaceTaken`."""
-        rows = [{"session": session, "position": start + i, "data": data} for i, data in enumerate(frames)]
+    async def append(self, session: Digest, start: int, records: Sequence[bytes]) -> None:
+        """Keep ``records`` at the places from ``start`` on, all or none. Raises :class:`PlaceTaken`."""
+        rows = [{"session": session, "position": start + i, "data": data} for i, data in enumerate(records)]
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(insert(_FRAMES), rows)
+                await connection.execute(insert(_RECORDS), rows)
         except IntegrityError:
             raise PlaceTaken from None
 
     async def forget_expired(self, now_s: int) -> int:
-        """Delete all sessions that have expired, with their frames; returns how many."""
+        """Delete all sessions that have expired, with their records; returns how many."""
         expired = select(_SESSIONS.c.id).where(_SESSIONS.c.expires_s <= now_s)
         async with self._engine.begin() as connection:
-            await connection.execute(delete(_FRAMES).where(_FRAMES.c.session.in_(expired)))
+            await connection.execute(delete(_RECORDS).where(_RECORDS.c.session.in_(expired)))
             return (await connection.execute(delete(_SESSIONS).where(_SESSIONS.c.expires_s <= now_s))).rowcount

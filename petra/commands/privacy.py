@@ -77,8 +77,8 @@ def cost(
         for name in transport.split(","):
             with open_transport(name, onion_dir, any_session=True) as way:
                 lines += [tuple(session_line(session_cost(way, n))) for n in sizes]
-        head = ("transport", "N", "s", "rounds", "s/round", "posts/peer", "KiB sent/peer", "KiB read/peer")
-        note = "CoinShuffle; median of 3; all peers in one process. A round: all post 1 KiB and read it."
+        head = ("transport", "engine", "N", "s", "rounds", "s/round", "posts/peer", "KiB sent/peer", "KiB read/peer")
+        note = "Median of 3; all peers in one process. A round: all post 1 KiB and read it."
         console.print(rich_table(Table("a mix", head, tuple(lines), note)))
         profiles = generate(seed, datetime.fromisoformat("2025-04-01T14:00:00"), 2, 3600, homes)
         rows = settings(default_scenario(profiles, seed, "evm", Tariff.parse("0.24/0.09")))

@@ -8,9 +8,11 @@ from assets.keys import Address, ThrowAwayKeys
 from assets.ledger import SpecLedger
 from assets.notes import epa
 from assets.transactions import Authorisation, Domain, FeederCapacity, Regulate, Withdraw, sign
-from mixer.peer import Peer
-from petra.membership import mix_sessions
-from petra.transports import Seat, Table, Transport
+from mixer.choice import engine_for
+from mixer.engine import Rules
+from mixer.follower import Seat
+from petra.membership import MIN_PEERS, mix_sessions
+from petra.transports import Table, Transport, TransportFailed
 
 WATTS = 200
 _DOMAIN = Domain(1337, Address(bytes(19) + b"\x02"))
@@ -21,6 +23,7 @@ class SessionCost:
     """One mix of ``peers`` homes; a median of several."""
 
     transport: str
+    engine: str
     peers: int
     seconds: float
     posts: float
@@ -30,18 +33,16 @@ class SessionCost:
     board_bytes: int
     """All messages, which every peer reads."""
     rounds: int
-    """Posts that wait for one another: N hops and three broadcasts."""
+    """Posts that wait for one another: N + 3 with CoinShuffle, four with DiceMix."""
     round_s: float
     """Measured time of one round on this transport."""
 
-    @property
-    def bound_s(self) -> float:
-        """Rounds times the time of a round; a hop is a round of one poster, so the true bound is lower."""
-        return self.rounds * self.round_s
 
+def fresh_table(peers: int, seed: int, engine: str | None = None, timeout_s: int = 30) -> tuple[SpecLedger, Table]:
+    """A ledger on which ``peers`` homes withdrew one equal note each, and their session with all its members.
 
-def fresh_table(peers: int, seed: int) -> tuple[SpecLedger, Table]:
-    """A ledger on which ``peers`` homes withdrew one equal note each, and their session with all its members."""
+    The engine is that of the session's size unless it is named.
+    """
     keys = ThrowAwayKeys(seed, f"privacy cost {peers}")
     dso = keys.fresh()
     meters = [keys.fresh() for _ in range(peers)]
@@ -52,27 +53,31 @@ def fresh_table(peers: int, seed: int) -> tuple[SpecLedger, Table]:
     for number, (meter, owner) in enumerate(zip(meters, owners, strict=True)):
         ledger.submit([sign(_DOMAIN, Withdraw(number, 0, 7, (epa(owner, WATTS, 7, 7),)), meter)])[0].require()
     (session,) = mix_sessions(_DOMAIN, ledger.entries(), 7)
-    seats = tuple(Seat(Peer(session, owners[o], keys.fresh().address), owners[o]) for o in session.owners)
-    return ledger, Table(session, seats)
+    seats = tuple(Seat(owners[owner], lambda: keys.fresh().address) for owner in session.owners)
+    rules = Rules(minimum=MIN_PEERS, timeout_s=timeout_s)
+    return ledger, Table(session, engine_for(peers, name=engine), rules, seats)
 
 
 def session_cost(transport: Transport, peers: int, runs: int = 3) -> SessionCost:
     """Play ``runs`` sessions of ``peers`` one after the other; every mix must be one that the ledger accepts."""
-    seconds, posts, size = [], 0, 0
+    seconds, posts, size, rounds = [], 0, 0, 0
     for run in range(runs):
-        ledger, table = fresh_table(peers, run)
+        ledger, table = fresh_table(peers, run, timeout_s=transport.step_s)
         (played,) = transport.mix([table])
-        ledger.submit([played.signed])[0].require()
+        if played.mixed is None:
+            raise TransportFailed(f"a mix of {peers} failed over {transport.name}; the machine may be too busy")
+        ledger.submit([played.mixed])[0].require()
         seconds.append(played.seconds)
-        posts, size = len(played.board.received), sum(map(len, played.board.received))
+        posts, size, rounds = len(played.log), sum(len(entry.data) for entry in played.log), played.rounds
     return SessionCost(
         transport.name,
+        table.engine.name,
         peers,
         sorted(seconds)[len(seconds) // 2],
         posts / peers,
         size / peers,
         size,
-        peers + 3,
+        rounds,
         transport.round_s(peers, 3),
     )
 
@@ -81,6 +86,7 @@ def session_line(cost: SessionCost) -> Sequence[str]:
     """The cells of a table."""
     return (
         cost.transport,
+        cost.engine,
         str(cost.peers),
         f"{cost.seconds:.3f}",
         str(cost.rounds),

@@ -128,7 +128,7 @@ def test_no_wallet_opens_a_connection_to_the_board_but_through_its_socks_port(on
             assert {c.socks_username for c in control.circuits()} >= set(during)
             assert len(set(during)) == 3
             assert proxy.identity(session, "mix 0").username not in during
-            assert community.ledger.submit([played.signed])[0].refusal is None
+            assert community.ledger.submit([played.mixed])[0].refusal is None
             assert set(transport.connections.opened) == {f"127.0.0.1:{network.socks_port}"}
             assert transport.connections.stopped == []
             assert seen == {network.pids["service"]}
@@ -193,7 +193,9 @@ def fresh_community_of():
     """A ledger with notes to be mixed, and the table of a session with all its members."""
     import importlib.util
 
-    from petra.transports import Seat
+    from mixer.choice import engine_for
+    from mixer.engine import Rules
+    from mixer.follower import Seat
 
     path = Path(__file__).parents[1] / "mixer" / "conftest.py"
     spec = importlib.util.spec_from_file_location("mixer_community", path)
@@ -203,8 +205,8 @@ def fresh_community_of():
 
     def make(size):
         community = module.Community(size)
-        seats = tuple(Seat(peer, community.keys[peer.index]) for peer in community.peers())
-        return community, [Table(community.session, seats)]
+        seats = tuple(Seat(key, lambda: community.spare_key().address) for key in community.keys)
+        return community, [Table(community.session, engine_for(size), Rules(minimum=2, timeout_s=180), seats)]
 
     yield make
     del sys.modules["mixer_community"]

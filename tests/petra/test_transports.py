@@ -2,6 +2,8 @@ import asyncio
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import typer
@@ -9,13 +11,15 @@ import typer
 pytest.importorskip("httpx2", reason="httpx2 is missing; run: pip install 'petra[service]'")
 
 from mixer.boardservice.client import BoardAddress
+from mixer.choice import engine_for
+from mixer.engine import Rules
 from mixer.faults import PeerFault, Reason
-from mixer.peer import Peer
+from mixer.follower import Seat
 from mixer.protocol import Phase
 from petra import simulation
 from petra.commands.errors import one_sentence_errors
 from petra.onion.proxy import TorProxy
-from petra.transports import BoardTransport, MemoryTransport, Seat, Table, TransportFailed, open_transport
+from petra.transports import BoardTransport, MemoryTransport, Table, TransportFailed, open_transport
 
 
 @pytest.fixture
@@ -37,8 +41,9 @@ def table_and_ledger(make_scenario):
     seats = []
     for owner in session.owners:
         wallet, key = keys[owner]
-        seats.append(Seat(Peer(session, key, wallet.fresh_address(Purpose.MIXED, 0), timeout_s=4), key))
-    return Table(session, tuple(seats)), grid.ledger
+        seats.append(Seat(key, partial(wallet.fresh_address, Purpose.MIXED, 0)))
+    rules = Rules(minimum=2, timeout_s=4)
+    return Table(session, engine_for(session.size), rules, tuple(seats)), grid.ledger
 
 
 @pytest.fixture
@@ -63,43 +68,37 @@ def test_without_tor_nothing_is_sent_by_another_way(table):
             transport.mix([table])
 
 
-def test_a_peer_that_never_comes_is_named_as_in_memory(table_and_ledger):
+def test_a_member_that_never_comes_is_excluded_and_the_others_mix(table_and_ledger, monkeypatch):
+    monkeypatch.setattr("mixer.boardservice.play.SPREAD_S", 0.2)
     table, ledger = table_and_ledger
-
-    class Absent:
-        """Takes a seat, and says nothing."""
-
-        def __init__(self, peer):
-            self._peer = peer
-
-        def __getattr__(self, name):
-            return getattr(self._peer, name)
-
-        def _mute(self, step):
-            return type(step)((), step.events)
-
-        def start(self, now_s=0):
-            return self._mute(self._peer.start(now_s))
-
-        def receive(self, message):
-            return self._mute(self._peer.receive(message))
-
-        def tick(self, now_s):
-            return self._mute(self._peer.tick(now_s))
-
-    seats = (table.seats[0], Seat(Absent(table.seats[1].participant), table.seats[1].key), *table.seats[2:])
+    present = replace(table, rules=Rules(minimum=2, timeout_s=2), seats=(table.seats[0], *table.seats[2:]))
+    absent = table.session.index_of(table.seats[1].key.address)
     with open_transport("http") as transport:
         with pytest.raises(TransportFailed, match="ledger cannot be read"):  # nothing was said of any ledger
             transport.mix([table])
         transport.follow(ledger)
-        with pytest.raises(PeerFault) as caught:
-            transport.mix([Table(table.session, seats)])
-    assert (caught.value.participant, caught.value.reason) == (1, Reason.SILENT)
+        (played,) = transport.mix([present])
+    blamed, mixed = played.attempts
+    assert [guilt.member for guilt in blamed.outcome.guilty] == [absent]
+    assert mixed.run.members == tuple(i for i in range(table.session.size) if i != absent)
+    assert ledger.submit([played.mixed])[0].refusal is None
+
+
+def test_below_the_minimum_there_is_no_mix_and_all_see_it(table_and_ledger, monkeypatch):
+    monkeypatch.setattr("mixer.boardservice.play.SPREAD_S", 0.2)
+    table, ledger = table_and_ledger
+    present = replace(table, rules=Rules(minimum=3, timeout_s=2), seats=table.seats[1:])
+    with open_transport("http") as transport:
+        transport.follow(ledger)
+        (played,) = transport.mix([present])
+    assert played.mixed is None
+    assert len(played.attempts) == 1
 
 
 def test_a_round_takes_time_on_a_board_and_memory_sends_nothing():
     with open_transport("http", any_session=True) as transport:
         assert 0 < transport.round_s(3, 2) < 60
+        assert 0 < transport.round_s(3, 4, in_turn=True, message_bytes=3000) < 60
     assert MemoryTransport().round_s(3, 2) > 0
     assert MemoryTransport().account() == []
 

@@ -53,8 +53,8 @@ async def take(client, count):
     """The first ``count`` messages that ``client`` reads."""
     messages = []
     async with asyncio.timeout(20):
-        async for frames in client.follow():
-            messages += [frame.message for frame in frames]
+        async for records in client.follow():
+            messages += [record.frame.message for record in records]
             if len(messages) >= count:
                 return messages
     raise AssertionError("the stream ended")

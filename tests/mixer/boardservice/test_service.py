@@ -1,6 +1,7 @@
 """Boards that are served for real on loopback."""
 
 import asyncio
+import sys
 from contextlib import AsyncExitStack
 
 import pytest
@@ -10,7 +11,7 @@ from assets.errors import EncodingError
 from assets.keys import SigningKey
 from assets.ledger import SpecLedger
 from assets.transactions import Domain
-from mixer.board import MemoryBoard
+from mixer.board import MemoryBoard, next_head
 from mixer.boardservice.admission import AnySession, NoteLog, UnspentNotes
 from mixer.boardservice.board import RunningBoard
 from mixer.boardservice.client import parse_board
@@ -29,26 +30,40 @@ from mixer.boardservice.errors import (
     UnknownSession,
 )
 from mixer.boardservice.frame import sign_frame
-from mixer.boardservice.heads import SignedHead, sign_head
+from mixer.boardservice.heads import SignedHead, first_head, sign_head
 from mixer.boardservice.limits import Limits
-from mixer.boardservice.play import play
+from mixer.boardservice.play import MARK, play
+from mixer.boardservice.record import Record, decode_record
 from mixer.boardservice.store import Store, engine_of
 from mixer.boardservice.ticket import sign_ticket
+from mixer.coinshuffle import CoinShuffle
+from mixer.engine import Rules
+from mixer.engines import NAMES, engine_named
+from mixer.follower import Seat
+from mixer.judge import judge
 from mixer.run import run_in_memory
 
+COINSHUFFLE = CoinShuffle()
 
-async def mix(boards, community, *addresses):
-    """All peers play, spread over the boards; returns the clients' frames."""
-    peers = community.peers()
 
-    async def member(peer):
-        async with boards.client(addresses[peer.index % len(addresses)], community, peer.index) as client:
-            await play(peer, client)
-            return client.frames
+RULES = Rules(minimum=2, timeout_s=20)
+
+
+async def mix(boards, community, *addresses, engine=COINSHUFFLE, absent=()):
+    """All members play, spread over the boards; returns how it went and the records that each client read."""
+
+    async def member(index):
+        async with boards.client(addresses[index % len(addresses)], community, index) as client:
+            played = await play(client, engine, community.session, RULES, seat_of(community, index))
+            return played, client.records
 
     async with asyncio.timeout(60):
-        logs = await asyncio.gather(*(member(peer) for peer in peers))
-    return peers, logs
+        ended = await asyncio.gather(*(member(index) for index in range(community.size) if index not in absent))
+    return [played for played, _ in ended], [records for _, records in ended]
+
+
+def seat_of(community, index):
+    return Seat(community.keys[index], lambda: community.spare_key().address)
 
 
 def test_peers_that_talk_over_http_only_end_with_one_signed_mix(boards, fresh_community):
@@ -58,12 +73,33 @@ def test_peers_that_talk_over_http_only_end_with_one_signed_mix(boards, fresh_co
         async with boards.serve() as address:
             return await mix(boards, community, address)
 
-    peers, logs = asyncio.run(run())
-    assert len({peer.signed for peer in peers}) == 1
-    assert peers[0].signed is not None
+    ended, logs = asyncio.run(run())
+    assert len({played.mixed for played in ended}) == 1
+    assert ended[0].mixed is not None
     longest = max(logs, key=len)
     assert all(log == longest[: len(log)] for log in logs)
-    assert community.ledger.submit([peers[0].signed])[0].refusal is None
+    assert community.ledger.submit([ended[0].mixed])[0].refusal is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_never_comes_is_excluded_by_the_boards_time_and_the_judge_agrees(boards, community, monkeypatch, name):
+    monkeypatch.setattr("mixer.boardservice.play.SPREAD_S", 0.2)
+    c, engine, rules = community(4), engine_named(name), Rules(minimum=2, timeout_s=2)
+    monkeypatch.setattr(sys.modules[__name__], "RULES", rules)
+
+    async def run():
+        async with boards.serve() as address:
+            return await mix(boards, c, address, engine=engine, absent=(1,))
+
+    ended, _ = asyncio.run(run())
+    longest = max(ended, key=lambda played: len(played.log))
+    assert {played.mixed for played in ended} == {longest.mixed}
+    assert len(longest.mixed.tx.inputs) == 3
+    assert all(played.attempts == longest.attempts for played in ended)
+    verdict = judge(engine, c.session, rules, longest.log, start_s=longest.start_s, until_s=longest.ended_s)
+    assert [(g.member, g.proven) for g in verdict.guilty] == [(1, False)]
+    assert verdict.mixed == longest.mixed
+    assert MARK in [entry.data for entry in longest.log]
 
 
 def test_replicas_on_one_postgresql_server_keep_one_log(boards, fresh_community, postgres_url):
@@ -73,15 +109,19 @@ def test_replicas_on_one_postgresql_server_keep_one_log(boards, fresh_community,
     async def run():
         async with AsyncExitStack() as stack:
             first, second = [await stack.enter_async_context(boards.serve()) for _ in range(2)]
-            peers, logs = await mix(boards, community, first, second)
+            ended, logs = await mix(boards, community, first, second)
             store = Store(engine_of(postgres_url))
-            stored = list(await store.frames(community.session.id, 0))
+            stored = [
+                decode_record(community.session.id, data) for data in await store.records(community.session.id, 0)
+            ]
             await store.close()
-            return peers, logs, stored
+            return ended, logs, stored
 
-    peers, logs, stored = asyncio.run(run())
-    assert len({peer.signed for peer in peers}) == 1
-    assert peers[0].signed is not None
+    ended, logs, stored = asyncio.run(run())
+    assert len({played.mixed for played in ended}) == 1
+    assert ended[0].mixed is not None
+    times_s = [record.at_s for record in stored]
+    assert times_s == sorted(times_s)
     assert all(log == stored[: len(log)] for log in logs)
     assert len(stored) == 4 * community.size
 
@@ -108,7 +148,8 @@ def test_posts_of_many_at_once_all_get_a_place_of_their_own(boards, community, r
     async def run():
         async with boards.serve() as address, AsyncExitStack() as stack:
             clients = [await stack.enter_async_context(boards.client(address, c, i)) for i in range(5)]
-            await clients[0].open()
+            for client in clients:
+                await client.open()
             heads = await asyncio.gather(
                 *(cl.post(f"{i} {n}".encode()) for n in range(4) for i, cl in enumerate(clients))
             )
@@ -335,6 +376,7 @@ def test_a_session_ends_when_its_time_is_over_and_leaves_nothing(boards, communi
             ticket = sign_ticket(0, c.session.id, boards.key.address, c.keys[0]).text
             log = await board.describe(c.session.id, encode_session(c.session), ticket)
             frame = sign_frame(0, log.head(0), b"x", c.keys[0], boards.key.address)
+            assert log.opened_s == 1000
             first = await board.post(c.session.id, frame.encoded, ticket)
             assert await board.post(c.session.id, frame.encoded, ticket) == first  # arrives twice, stands once
             assert log.count == 1
@@ -363,7 +405,7 @@ def test_two_boards_with_one_key_that_show_two_logs_are_found_out_by_the_first_p
             head = zero.head
         crossing = sign_frame(0, head, b"what peer 0 says next", c.keys[0], board)
         boards.database = str(tmp_path / "other.db")
-        forged = ForgedLog(c, key, [sign_frame(1, first(c), b"right", c.keys[1], board), crossing])
+        forged = ForgedLog(c, key, [sign_frame(1, first(c, key), b"right", c.keys[1], board), crossing])
         async with boards.serve(app_of=lambda real: forged.app()) as right, boards.client(right, c, 2) as two:
             with pytest.raises(BoardForked) as caught:
                 await read(two, 2)
@@ -375,19 +417,31 @@ def test_two_boards_with_one_key_that_show_two_logs_are_found_out_by_the_first_p
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("lie", ["unsigned frame", "unsigned head", "head of other frames", "frames from the future"])
+LIES = (
+    "unsigned frame",
+    "unsigned head",
+    "head of other frames",
+    "frames from the future",
+    "time that goes back",
+    "two openings",
+)
+
+
+@pytest.mark.parametrize("lie", LIES)
 def test_a_board_that_lies_is_not_believed(boards, community, read, lie):
     c = community(3)
     board = boards.key.address
-    frames = [sign_frame(1, first(c), b"x", c.keys[1], board)]
     key = boards.key
+    frames = [sign_frame(1, first(c, key), b"x", c.keys[1], board)]
     if lie == "unsigned frame":
-        frames = [sign_frame(1, first(c), b"x", c.keys[2], board)]
+        frames = [sign_frame(1, first(c, key), b"x", c.keys[2], board)]
     if lie == "unsigned head":
         key = SigningKey.generate()
     if lie == "frames from the future":
         frames = [sign_frame(1, sign_head(c.session.id, 5, c.session.id, key), b"x", c.keys[1], board)]
-    forged = ForgedLog(c, key, frames, wrong_head=lie == "head of other frames")
+    opened_s = OPENED_S + (lie == "two openings")
+    at_s = OPENED_S - (lie == "time that goes back")
+    forged = ForgedLog(c, key, frames, at_s, opened_s, wrong_head=lie == "head of other frames")
 
     async def run():
         async with boards.serve(app_of=lambda real: forged.app()) as address, boards.client(address, c, 0) as client:
@@ -397,17 +451,19 @@ def test_a_board_that_lies_is_not_believed(boards, community, read, lie):
     asyncio.run(run())
 
 
-def first(community):
-    from mixer.boardservice.heads import first_head
+OPENED_S = 1_000_000
 
-    return SignedHead(community.session.id, 0, first_head(community.session.id))
+
+def first(community, key):
+    return sign_head(community.session.id, 0, first_head(community.session.id, OPENED_S), key)
 
 
 class ForgedLog:
     """A server that shows frames of its choice."""
 
-    def __init__(self, community, key, frames, wrong_head=False):
-        self.community, self.key, self.frames, self.wrong_head = community, key, frames, wrong_head
+    def __init__(self, community, key, frames, at_s=OPENED_S, opened_s=OPENED_S, wrong_head=False):
+        self.community, self.key, self.wrong_head, self.opened_s = community, key, wrong_head, opened_s
+        self.records = [Record(at_s, frame) for frame in frames]
 
     def app(self):
         import base64
@@ -415,18 +471,21 @@ class ForgedLog:
         from fastapi import FastAPI
         from fastapi.responses import Response
 
-        from mixer.board import next_head
-        from mixer.boardservice.heads import first_head
-
         session = self.community.session.id
         app = FastAPI()
-        head = first_head(session)
-        for frame in self.frames:
-            head = next_head(head, frame.encoded)
+        empty = first(self.community, self.key)
+        head = empty.head
+        for record in self.records:
+            head = next_head(head, record.encoded)
         if self.wrong_head:
             head = next_head(head, b"")
-        signed = sign_head(session, len(self.frames), head, self.key)
-        lines = [signed.head + signed.signature, *(frame.encoded for frame in self.frames)]
+        signed = sign_head(session, len(self.records), head, self.key)
+        lines = [signed.head + signed.signature, *(record.encoded for record in self.records)]
+
+        @app.get("/v1/sessions/{session}")
+        async def opened(session: str):
+            return {"opened_s": self.opened_s, "head": empty.head.hex(), "signature": empty.signature.hex()}
+
         event = b"".join(b"data: " + base64.b64encode(line) + b"\n" for line in lines) + b"\n"
 
         @app.get("/v1/sessions/{session}/events")

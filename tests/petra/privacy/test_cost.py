@@ -12,7 +12,7 @@ def test_a_session_costs_four_posts_and_more_bytes_with_more_peers():
     assert small.posts == large.posts == pytest.approx(4, abs=1)
     assert small.sent_bytes < large.sent_bytes
     assert (small.rounds, large.rounds) == (6, 9)
-    assert len(session_line(small)) == 8
+    assert len(session_line(small)) == 9
 
 
 def test_mixing_costs_gas_and_not_mixing_names_everybody(make_scenario):
