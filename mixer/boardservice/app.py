@@ -4,13 +4,12 @@
     PUT  /v1/sessions/{id}               describe a session (JSON); again is no harm. Answers as GET does
     GET  /v1/sessions/{id}               when it was opened, and the signed head of its empty log
     POST /v1/sessions/{id}/posts         add a frame (octets); answers with the signed head after it
-    GET  /v1/sessions/{id}/events?start  server-sent events: all records from ``start`` on, for as long as one listens
+    GET  /v1/sessions/{id}/events?start  all records from ``start`` on, for as long as one listens
 
 Everything about a session wants a ticket in the header ``Petra-Ticket``. A refusal is problem+json (RFC 9457) whose
 ``type`` names a class of :mod:`mixer.boardservice.errors`.
 """
 
-import base64
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from assets.keys import Digest
 from mixer.boardservice.board import RunningBoard
 from mixer.boardservice.description import MAX_DESCRIPTION_BYTES
 from mixer.boardservice.errors import BadRequest, BoardRefusal, Busy, TooLarge
+from mixer.boardservice.event import EVENT_BYTES, SIGN_OF_LIFE, encode_event
 from mixer.boardservice.log import SessionLog
 from mixer.boardservice.ticket import HEADER
 
@@ -31,10 +31,7 @@ except ImportError as error:
     raise ImportError("the board service needs FastAPI; run: pip install 'petra[service]'") from error
 
 HEARTBEAT_S = 15
-"""A stream on which nothing happens carries a comment this often, so that its reader knows the board is there."""
-
-EVENT_BYTES = 256 * 1024
-"""Records are put into one event up to about this size, as base64."""
+"""A stream on which nothing happens carries a sign of life this often, so that its reader knows the board is there."""
 
 PACE_S = 0.02
 """Least time between two events of a stream: shorter than a message takes through an onion network."""
@@ -93,7 +90,9 @@ def board_app(board: RunningBoard) -> FastAPI:
             raise BadRequest(f"The log has {log.count} posts; start at one of them or after the last.")
         board.require_room(log, author)
         return StreamingResponse(
-            _stream(board, log, author, start), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            _stream(board, log, author, start),
+            media_type="application/octet-stream",
+            headers={"Cache-Control": "no-store"},
         )
 
     return app
@@ -105,25 +104,23 @@ async def _stream(board: RunningBoard, log: SessionLog, author: int, start: int)
     After an event the next one waits a moment: what many members post at the same time makes few events.
     """
     with board.reading(log, author):
-        yield b": log of a mix session\n\n"
+        yield SIGN_OF_LIFE
         while not board.expired(log):
             if start < log.count:
-                lines, size = [], 0
-                for line in log.lines(start):
-                    lines.append(line)
-                    size += len(line)
+                records, size = [], 0
+                for record in log.records(start):
+                    records.append(record)
+                    size += len(record)
                     if size > EVENT_BYTES:
                         break
-                start += len(lines)
-                head = log.head(start)
-                seal = base64.b64encode(head.head + head.signature)
-                yield b"id: %d\ndata: %s\ndata: %s\n\n" % (start, seal, b"\ndata: ".join(lines))
+                start += len(records)
+                yield encode_event(log.head(start), records)
                 await anyio.sleep(PACE_S)
             else:
                 with anyio.move_on_after(HEARTBEAT_S) as silence:
                     await log.wait_beyond(start)
                 if silence.cancelled_caught:
-                    yield b": still here\n\n"
+                    yield SIGN_OF_LIFE
 
 
 def _opened(log: SessionLog) -> Response:

@@ -6,8 +6,6 @@ connection by itself. Whatever goes wrong on the way is tried again over the sam
 """
 
 import asyncio
-import base64
-import binascii
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from mixer.boardservice.errors import (
     Busy,
     UnknownSession,
 )
+from mixer.boardservice.event import LENGTH_BYTES, MAX_EVENT_BYTES, decode_event
 from mixer.boardservice.frame import sign_frame
 from mixer.boardservice.heads import SignedHead, first_head
 from mixer.boardservice.record import Record, author_of, decode_record
@@ -186,31 +185,30 @@ class BoardClient:
             else:
                 failures = await self._pause(failures, None)
 
-    async def _events(self, response: "httpx2.Response") -> AsyncIterator[list[bytes]]:
-        """The data lines of each event."""
-        data: list[bytes] = []
+    async def _events(self, response: "httpx2.Response") -> AsyncIterator[bytes]:
+        """Each event of a stream, without its length; signs of life are left out."""
         rest = bytearray()
         async for chunk in response.aiter_raw():
             self.traffic.received_bytes += len(chunk)
             rest += chunk
-            if b"\n" not in chunk:
-                continue
-            *lines, last = rest.split(b"\n")
-            rest = last
-            for line in lines:
-                if line.startswith(b"data: "):
-                    data.append(bytes(line[6:]))
-                elif not line and data:
-                    yield data
-                    data = []
+            while len(rest) >= LENGTH_BYTES:
+                end = LENGTH_BYTES + int.from_bytes(rest[:LENGTH_BYTES], "big")
+                if end > LENGTH_BYTES + MAX_EVENT_BYTES:
+                    raise BoardMisbehaved(f"the board announced an event of more than {MAX_EVENT_BYTES} bytes")
+                if len(rest) < end:
+                    break
+                event = bytes(rest[LENGTH_BYTES:end])
+                del rest[:end]
+                if event:
+                    yield event
 
-    def _read(self, event: list[bytes]) -> list[Record]:
+    def _read(self, event: bytes) -> list[Record]:
         try:
-            seal, *bodies = [base64.b64decode(line, validate=True) for line in event]
+            seal, signature, bodies = decode_event(event)
             records = [decode_record(self._session.id, data) for data in bodies]
-        except (binascii.Error, EncodingError) as error:
+        except EncodingError as error:
             raise BoardMisbehaved(f"the board sent what is no event: {error}") from error
-        head = SignedHead(self._session.id, len(self.records) + len(records), Digest(seal[:32]), seal[32:])
+        head = SignedHead(self._session.id, len(self.records) + len(records), Digest(seal), signature)
         before = len(self._chain)
         chain = self._chain.copy()
         now_s = self.now_s

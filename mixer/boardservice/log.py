@@ -5,7 +5,6 @@ those in the store; on a store that other replicas share, the rest is read befor
 """
 
 import asyncio
-import base64
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from assets.errors import EncodingError
 from assets.keys import Address, Digest, SigningKey
 from mixer.boardservice.errors import BadRequest, BoardRefusal, NotAMember, OtherHistory, QuotaExceeded
+from mixer.boardservice.event import with_length
 from mixer.boardservice.frame import Frame, decode_frame
 from mixer.boardservice.heads import SignedHead, first_head, sign_head
 from mixer.boardservice.limits import Limits
@@ -45,7 +45,7 @@ class SessionLog:
         self.readers: Counter[int] = Counter()
         """Open streams by author."""
         self._store, self._key, self._limits, self._clock = store, key, limits, clock
-        self._lines: list[bytes] = []
+        self._kept: list[bytes] = []
         self._heads: list[Digest] = [first_head(session.id, stored.opened_s)]
         self._last_s = stored.opened_s
         self._tickets: dict[str, int] = {}
@@ -61,7 +61,7 @@ class SessionLog:
     @property
     def count(self) -> int:
         """Number of records known here."""
-        return len(self._lines)
+        return len(self._kept)
 
     @property
     def waiting(self) -> int:
@@ -73,9 +73,9 @@ class SessionLog:
         """The board's address."""
         return self._key.address
 
-    def lines(self, start: int) -> Sequence[bytes]:
-        """The records from place ``start`` on, in base64 (RFC 4648)."""
-        return self._lines[start:]
+    def records(self, start: int) -> Sequence[bytes]:
+        """The records from place ``start`` on, each behind its length."""
+        return self._kept[start:]
 
     def author(self, ticket: str) -> int:
         """Which member ``ticket`` proves its bearer to be; raises :class:`~mixer.boardservice.errors.NotAMember`."""
@@ -185,7 +185,7 @@ class SessionLog:
         frame = record.frame
         self._places[frame.id] = self.count
         self._heads.append(record.head_after(self._heads[-1]))
-        self._lines.append(base64.b64encode(record.encoded))
+        self._kept.append(with_length(record.encoded))
         self._last_s = record.at_s
         self._posts[frame.author] += 1
         self._bytes[frame.author] += len(frame.encoded)

@@ -171,7 +171,7 @@ class Proceedings:
             return Why.CLOSED
         else:
             self._take(message, signs_mix)
-        if self._stage in PHASES_OF and not self._awaited():
+        if self._stage in PHASES_OF and len(self._heard) + len(self._faults) >= self._run.size and not self._awaited():
             self._finish()
         return None
 

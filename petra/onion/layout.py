@@ -108,6 +108,7 @@ def torrc(node: Node, authorities: tuple[Authority, ...], owner_pid: int | None,
         "GeoIPv6File /dev/null",
         "CircuitBuildTimeout 5",
         "LearnCircuitBuildTimeout 0",
+        "Schedulers Vanilla",
         *(authority.line for authority in authorities),
     ]
     if owner_pid is not None:
@@ -125,7 +126,8 @@ def torrc(node: Node, authorities: tuple[Authority, ...], owner_pid: int | None,
     if node.role is Role.WALLET:
         lines += [f"SocksPort 127.0.0.1:{node.socks_port} IsolateSOCKSAuth", "ClientOnly 1"]
     if node.role is Role.SERVICE:
-        lines += ["SocksPort 0", "ClientOnly 1"]
+        # Who serves here is no secret, so the service's half of every circuit is one hop; wallets keep their three.
+        lines += ["SocksPort 0", "ClientOnly 1", "HiddenServiceSingleHopMode 1", "HiddenServiceNonAnonymousMode 1"]
     return "\n".join(lines) + "\n"
 
 

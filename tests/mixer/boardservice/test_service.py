@@ -29,6 +29,7 @@ from mixer.boardservice.errors import (
     TooLarge,
     UnknownSession,
 )
+from mixer.boardservice.event import encode_event, with_length
 from mixer.boardservice.frame import sign_frame
 from mixer.boardservice.heads import SignedHead, first_head, sign_head
 from mixer.boardservice.limits import Limits
@@ -466,8 +467,6 @@ class ForgedLog:
         self.records = [Record(at_s, frame) for frame in frames]
 
     def app(self):
-        import base64
-
         from fastapi import FastAPI
         from fastapi.responses import Response
 
@@ -480,17 +479,16 @@ class ForgedLog:
         if self.wrong_head:
             head = next_head(head, b"")
         signed = sign_head(session, len(self.records), head, self.key)
-        lines = [signed.head + signed.signature, *(record.encoded for record in self.records)]
 
         @app.get("/v1/sessions/{session}")
         async def opened(session: str):
             return {"opened_s": self.opened_s, "head": empty.head.hex(), "signature": empty.signature.hex()}
 
-        event = b"".join(b"data: " + base64.b64encode(line) + b"\n" for line in lines) + b"\n"
+        event = encode_event(signed, [with_length(record.encoded) for record in self.records])
 
         @app.get("/v1/sessions/{session}/events")
         async def events(session: str):
-            return Response(event, media_type="text/event-stream")
+            return Response(event, media_type="application/octet-stream")
 
         return app
 
