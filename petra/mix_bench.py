@@ -22,15 +22,15 @@ from petra.transports import Played, Table, Transport
 
 HEADER = (
     "engine",
-    "transport",
-    "members",
+    "over",
+    "N",
     "runs",
     "rounds",
     "connect s",
     "mix s",
     "bound s",
-    "÷ bound",
-    "KiB sent, most",
+    "÷",
+    "KiB sent",
     "KiB read",
     "CPU ms",
 )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 NOTE = (
     "One process plays all members of a session, the board is another. Over http and tor they share checks of public "
     "data, as homes with processors of their own make them side by side; the CPU of a member is without that. "
-    "bound = rounds x measured time to post and fetch messages of the same size + CPU of all members."
+    "bound = rounds x measured time to post and fetch messages of the same size + CPU of all members; ÷ = mix / bound. "
+    "KiB sent: by the member that sends most."
 )
 
 WIDTH = 120
@@ -29,7 +30,9 @@ app = typer.Typer(no_args_is_help=True, help="What a mix costs, and who broke it
 @app.command()
 def bench(
     engine: Annotated[str, typer.Option(help="coinshuffle, dicemix, or both, separated by commas.")] = "coinshuffle",
-    peers: Annotated[str, typer.Option(help="Sizes of the sessions, separated by commas.")] = "5,10,20",
+    peers: Annotated[
+        str, typer.Option(help="Sizes of the sessions, separated by commas; dicemix:100 is for that engine alone.")
+    ] = "5,10,20",
     transport: Annotated[
         str, typer.Option(help="Out of memory, http (both NOT ANONYMOUS) and tor, separated by commas.")
     ] = "memory",
@@ -48,8 +51,8 @@ def bench(
         from petra.mix_bench import HEADER, measure
         from petra.transports import NAMES, open_transport
 
-        ways, sizes = transport.split(","), [_size(text) for text in peers.split(",")]
-        engines = [engine_named(name).name for name in engine.split(",")]
+        ways, engines = transport.split(","), [engine_named(name).name for name in engine.split(",")]
+        sizes = [(name, size) for name in engines for size in _sizes(peers, name)]
         unknown = [name for name in ways if name not in NAMES]
         if unknown:
             raise ValueError(f"--transport {unknown[0]!r} is unknown; there are memory, http and tor")
@@ -59,17 +62,14 @@ def bench(
             typer.echo("NOT ANONYMOUS: in memory and over http, whoever carries messages sees who sends them.")
         table = Table(title="a mix", title_justify="left", caption=NOTE, caption_justify="left")
         for name in HEADER:
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for way in ways:
-            with open_transport(
-                way, onion_dir, say=lambda line: typer.echo(line, err=True), any_session=True
-            ) as open_way:
-                for name in engines:
-                    for size in sizes:
-                        last = (way, name, size) == (ways[-1], engines[-1], sizes[-1])
-                        row = measure(open_way, name, size, silent, out if last else None)
-                        typer.echo("  ".join(row.cells()), err=True)
-                        table.add_row(*row.cells())
+            with open_transport(way, onion_dir, say=_say, any_session=True) as open_way:
+                for name, size in sizes:
+                    last = (way, name, size) == (ways[-1], *sizes[-1])
+                    row = measure(open_way, name, size, silent, out if last else None)
+                    _say(f"{name}, {size} members over {way}: {row.seconds:.2f} s")
+                    table.add_row(*row.cells())
         Console(width=max(Console().width, WIDTH)).print(table)
 
 
@@ -99,10 +99,20 @@ def judge(
         raise typer.Exit(1)
 
 
-def _size(text: str) -> int:
-    if not text.strip().isdigit():
-        raise ValueError(f"--peers: {text!r} is no number; write 5,10,20")
-    return int(text)
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _sizes(peers: str, engine: str) -> list[int]:
+    """The sizes that are for this engine."""
+    sizes = []
+    for text in peers.split(","):
+        name, colon, size = text.strip().rpartition(":")
+        if not size.isdigit() or (colon and not name):
+            raise ValueError(f"--peers: {text!r} is no number; write 5,10,20, or dicemix:100 for one engine alone")
+        if not colon or name == engine:
+            sizes.append(int(size))
+    return sizes
 
 
 def _sentences(session: "MixSession", verdict: "Verdict") -> list[str]:
