@@ -28,7 +28,9 @@ class Caught:
 
 
 def planted(record: Record, corrupted: int = 0, seed: int = 0) -> list[Caught]:
-    """Plant every leak in ``record``, one at a time, and measure it."""
+    """Plant every leak in ``record``, one at a time, and measure it. Raises ``ValueError`` if nobody traded."""
+    if not record.view().orders:
+        raise ValueError("nobody traded in this run, so not every leak can be planted; simulate a whole day")
     by_name = {adversary.name: adversary for adversary in standard()}
     return [
         Caught(leak.name, measure(leak.plant(record), corrupted, seed, [by_name[leak.caught_by]])[0]) for leak in LEAKS

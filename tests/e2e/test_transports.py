@@ -170,6 +170,15 @@ def sampled(look):
         thread.join()
 
 
+def test_both_engines_mix_over_tor_and_a_judge_reads_the_log(onion_dir, tmp_path):
+    log = tmp_path / "mix.jsonl"
+    sizes = ["--engine", "coinshuffle,dicemix", "--peers", "3,dicemix:5"]
+    done = here("mix", "bench", *sizes, "--transport", "tor", "--onion-dir", onion_dir, "--out", log)
+    assert "bound s" in done.stdout
+    assert sum(line.startswith("│") for line in done.stdout.splitlines()) == 3
+    assert "5 notes mixed; 0 members excluded" in here("mix", "judge", log).stdout
+
+
 def test_a_proxy_that_is_not_tor_ends_the_run(onion_dir, tmp_path):
     state = json.loads((onion_dir / "network.json").read_text())
     for node in state["nodes"]:

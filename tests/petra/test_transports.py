@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 pytest.importorskip("httpx2", reason="httpx2 is missing; run: pip install 'petra[service]'")
 
@@ -17,6 +18,7 @@ from mixer.faults import PeerFault, Reason
 from mixer.follower import Seat
 from mixer.protocol import Phase
 from petra import simulation
+from petra.cli import app
 from petra.commands.errors import one_sentence_errors
 from petra.onion.proxy import TorProxy
 from petra.transports import BoardTransport, MemoryTransport, Table, TransportFailed, open_transport
@@ -142,25 +144,19 @@ def test_a_board_ends_with_the_process_that_started_it():
         (["simulate", "--transport", "tor", "--onion-dir", "nowhere"], "petra onion up"),
     ],
 )
-def test_what_is_missing_is_said_in_one_sentence(tmp_path, args, advice):
-    done = subprocess.run(
-        [sys.executable, "-m", "petra", *args], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 2
+def test_what_is_missing_is_said_in_one_sentence(tmp_path, monkeypatch, args, advice):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, args)
+    assert done.exit_code == 2, done.output
     assert advice in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_without_the_tor_program_the_line_that_installs_it_is_said(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "petra", "simulate", "--transport", "tor", "--homes", "3", "--intervals", "1"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "PATH": str(tmp_path)},
-    )
-    assert done.returncode == 2
+def test_without_the_tor_program_the_line_that_installs_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = CliRunner().invoke(app, ["simulate", "--transport", "tor", "--homes", "3", "--intervals", "1"])
+    assert done.exit_code == 2, done.output
     assert "apt-get install tor" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from petra import stages
 from petra.cli import app
 from petra.privacy.adversaries import Intersection, OutputOrder, SpentTogether, Timing, Uniform
 from petra.privacy.bounds import lower_bound, upper_bound
@@ -15,6 +16,9 @@ from petra.privacy.learned import LearnedLinker
 from petra.privacy.measure import chance_of_naming, effective_set, measure
 from petra.privacy.report import failures, planted
 from petra.privacy.view import read_record
+from petra.rundir import write_run
+from petra.simulation import simulate
+from petra.summary import who_learnt_what
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +132,30 @@ def test_the_command_writes_every_window_and_fails_when_the_gate_does(small_run_
     done = CliRunner().invoke(app, ["privacy", "measure", str(small_run_dir), "--gate", "1"])
     assert done.exit_code == 1
     assert "PRIVACY FAILED" in done.stderr
+
+
+def test_a_release_whose_deposits_come_home_by_home_fails_the_command(monkeypatch, tmp_path, make_scenario):
+    honest = stages.deposits
+
+    def home_by_home(grid, t):
+        home_of = {address: home.number for home in grid.homes for address in home.wallet.uses}
+        return sorted(honest(grid, t), key=lambda move: home_of[move.tx.inputs[0].note.owner])
+
+    monkeypatch.setattr(stages, "deposits", home_by_home)
+    run = simulate(make_scenario(), lambda done: None)
+    write_run(run, who_learnt_what(run), tmp_path)
+    done = CliRunner().invoke(app, ["privacy", "measure", str(tmp_path), "--gate", "3"])
+    assert done.exit_code == 1, done.output
+    assert "PRIVACY FAILED" in done.stderr
+    assert "timing" in done.stderr
+
+
+def test_a_run_without_trades_is_refused_in_one_sentence(tmp_path, make_scenario):
+    run = simulate(make_scenario(intervals=1), lambda done: None)  # a strategy that knows no reading sits it out
+    write_run(run, who_learnt_what(run), tmp_path)
+    done = CliRunner().invoke(app, ["privacy", "measure", str(tmp_path)])
+    assert done.exit_code == 2, done.output
+    assert "nobody traded" in done.stderr
 
 
 def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path):
