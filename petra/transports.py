@@ -228,14 +228,14 @@ class BoardTransport:
 
     async def _play_table(self, table: Table) -> Played:
         begun: list[float] = [time.perf_counter()]
-        barrier = asyncio.Barrier(len(table.seats))
+        barrier, opened = asyncio.Barrier(len(table.seats)), asyncio.Event()
 
         async def ready() -> None:
             await barrier.wait()
             begun.append(time.perf_counter())
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._play_seat(table, seat, ready)) for seat in table.seats]
+            tasks = [group.create_task(self._play_seat(table, seat, opened, ready)) for seat in table.seats]
         seconds = time.perf_counter() - begun[-1]
         self.sessions += 1
         if self.proxy is not None:
@@ -257,7 +257,7 @@ class BoardTransport:
         )
 
     async def _play_seat(
-        self, table: Table, seat: Seat, ready: Callable[[], Awaitable[None]]
+        self, table: Table, seat: Seat, opened: asyncio.Event, ready: Callable[[], Awaitable[None]]
     ) -> "tuple[PlayedSession, Traffic]":
         from mixer.boardservice.client import BoardClient
         from mixer.boardservice.play import play
@@ -265,6 +265,11 @@ class BoardTransport:
         session = table.session
         http = self.http_client(session.id, f"mix {session.index_of(seat.key.address)}")
         async with BoardClient(http, self.board, session, seat.key) as board:
+            if seat is table.seats[0]:
+                await board.open()
+                opened.set()
+            else:
+                await opened.wait()  # described once, a session need not be described by everybody
             played = await play(board, table.engine, session, table.rules, seat, ready=ready)
             return played, board.traffic
 

@@ -57,14 +57,23 @@ class StemControl:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 import stem
-                from stem.control import Controller
+                import stem.connection
+                import stem.socket
+                from stem.control import BaseController, Controller
         except ImportError as error:
             raise ImportError(INSTALL) from error
+
+        class Guest(Controller):  # type: ignore[misc]
+            """Leaves the process to whom it belongs: stem would take ownership and end tor when it leaves."""
+
+            def _post_authentication(self) -> None:
+                BaseController._post_authentication(self)
+
         self._failures: tuple[type[Exception], ...] = (stem.ControllerError,)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # stem calls Thread.setDaemon
-                self._stem: Any = Controller.from_port(host, port)
+                self._stem: Any = Guest(stem.socket.ControlPort(host, port))
                 self._stem.authenticate()
         except (stem.SocketError, stem.connection.AuthenticationFailure) as error:
             raise OnionError(
