@@ -179,14 +179,16 @@ def _register(name: str, entry: object, sunspec: int | None) -> Register:
         from smartmeter.sunspec import find_point
 
         point = find_point(sunspec, str(entry.get("point")))
-        address, kind, unit, scale_address = point.address, point.kind, point.unit, point.scale_address
+        scale_address = point.scale_address
+        place: tuple[object, object, object] = (point.address, point.kind, point.unit)
     else:
-        address, kind, unit = entry.get("address"), entry.get("type"), entry.get("unit")
+        place = (entry.get("address"), entry.get("type"), entry.get("unit"))
+    address, kind, unit = place
     if type(address) is not int or not 0 <= address <= 65_535:
         raise ValueError(f"registers.{name}.address is 0 to 65535")
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise ValueError(f"registers.{name}.type is one of {', '.join(TYPES)}")
-    if unit not in UNITS:
+    if not isinstance(unit, str) or unit not in UNITS:
         raise ValueError(f"registers.{name}.unit is one of {', '.join(u for u in UNITS if u)}")
     if name in COUNTERS and unit not in ("Wh", "kWh"):
         raise ValueError(f"registers.{name} counts Wh or kWh")

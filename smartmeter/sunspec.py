@@ -61,7 +61,8 @@ async def discover(read: ReadWords) -> dict[int, int]:
         mark = await read(base, 2)
         if mark is None or tuple(mark) != MARK:
             continue
-        found, address = {}, base + 2
+        found: dict[int, int] = {}
+        address = base + 2
         for _ in range(MAX_MODELS):
             head = await read(address, 2)
             if head is None or head[0] == END:
