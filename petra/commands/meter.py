@@ -1,0 +1,92 @@
+"""``petra meter``: find out what a device is, and play measured homes as a Modbus device."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Smart meters: find devices, simulate them.")
+
+T = TypeVar("T")
+
+ProfileDir = Annotated[Path | None, typer.Option(help="Folder with further profiles, one TOML file per model.")]
+
+
+@app.command()
+def probe(
+    host: Annotated[str, typer.Argument(help="Name or address of the device or gateway.")],
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 502,
+    device_id: Annotated[int, typer.Option(min=1, max=247, help="Modbus id of the device.")] = 1,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Say whether a device answers and which profiles fit its registers."""
+    from smartmeter.analyser import Analyser, Link
+    from smartmeter.analyser import probe as probe_device
+    from smartmeter.profile import load_all
+
+    async def run() -> list[str]:
+        profiles = load_all(profile_dir)
+        link = Link.tcp(host, port)
+        lines = []
+        try:
+            for name in await probe_device(link, profiles, device_id):
+                sample = await Analyser(link, profiles[name], device_id).sample()
+                lines.append(f"{name}: import {sample.import_wh} Wh, export {sample.export_wh} Wh")
+        finally:
+            link.close()
+        return lines
+
+    fitting = _one_sentence(lambda: asyncio.run(run()))
+    for line in fitting:
+        typer.echo(line)
+    if not fitting:
+        typer.echo(
+            f"petra: nothing at {host}:{port}, device {device_id}, fits a profile; "
+            "check address and wiring, or write a profile (docs/meter.md)",
+            err=True,
+        )
+        raise typer.Exit(2)
+
+
+@app.command()
+def simulate(
+    profiles: Annotated[Path, typer.Option(help="Measured homes: interval_start,home,load_wh,pv_wh.")],
+    profile: Annotated[str, typer.Option(help="Model to imitate.")] = "sdm630",
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 5020,
+    speed: Annotated[int, typer.Option(min=1, help="Seconds of the file per second.")] = 1,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Play measured homes as Modbus devices: the first home has id 1, the next id 2."""
+    from petra.homes.csv_profiles import read_profiles
+    from smartmeter.profile import load_all
+    from smartmeter.simulator import Counters, device, played, server
+
+    async def run() -> None:
+        known = load_all(profile_dir)
+        if profile not in known:
+            raise ValueError(f"there is no profile {profile!r}; choose one of {', '.join(sorted(known))}")
+        homes = read_profiles(profiles)
+        start = time.monotonic()
+
+        def counters(net_wh: tuple[int, ...]) -> Counters:
+            return lambda: played(net_wh, homes.interval_s, (time.monotonic() - start) * speed)
+
+        if len(homes.homes) > 247:
+            raise ValueError(f"{profiles} has {len(homes.homes)} homes; one Modbus address has at most 247 devices")
+        devices = [device(known[profile], counters(home.net_wh), i) for i, home in enumerate(homes.homes, 1)]
+        typer.echo(f"{len(devices)} x {profile} at {host}:{port}; stop with Ctrl-C")
+        await server(devices, host, port).serve_forever()
+
+    _one_sentence(lambda: asyncio.run(run()))
+
+
+def _one_sentence(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        typer.echo(f"petra: {error}", err=True)
+        raise typer.Exit(2) from error
