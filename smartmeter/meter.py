@@ -11,6 +11,7 @@ from assets.transactions import Domain, PriceChange, Signed, Withdraw, sign
 from assets.units import energy_wh
 from smartmeter.billing import BillingRecord, bill_interval
 from smartmeter.deposits import DepositAddresses
+from smartmeter.identity import DerivedAddresses
 from smartmeter.standard_set import StandardSet
 from smartmeter.tally import RefusedDeposit, Tally
 
@@ -26,7 +27,7 @@ class Meter:
         self,
         number: int,
         key: SigningKey,
-        deposit_keys: KeySource,
+        deposit_keys: KeySource | DerivedAddresses,
         domain: Domain,
         grid: IntervalGrid,
         standard_set: StandardSet,
@@ -46,7 +47,9 @@ class Meter:
         self._grid = grid
         self._standard_set = standard_set
         self._gate_s = gate_s
-        self._addresses = DepositAddresses(deposit_keys)
+        self._addresses: DepositAddresses | DerivedAddresses = (
+            deposit_keys if isinstance(deposit_keys, DerivedAddresses) else DepositAddresses(deposit_keys)
+        )
         self._tally = Tally(number, grid, gate_s, self._addresses)
         self._owners: set[Address] = set()
         self._readings_wh: dict[int, int] = {}

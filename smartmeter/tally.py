@@ -11,6 +11,7 @@ from assets.statement import billed_window, deposit_deadline_s, first_open_inter
 from assets.transactions import PriceChange, Regulate, Transact, Withdraw, price_in_force
 from assets.units import energy_wh
 from smartmeter.deposits import DepositAddresses
+from smartmeter.identity import DerivedAddresses
 
 
 class LedgerGap(ValueError):
@@ -38,7 +39,9 @@ class Tally:
     deadline of an interval do not change that interval, so its bill is final once ledger time has reached the deadline.
     """
 
-    def __init__(self, meter: int, grid: IntervalGrid, gate_s: int, addresses: DepositAddresses) -> None:
+    def __init__(
+        self, meter: int, grid: IntervalGrid, gate_s: int, addresses: DepositAddresses | DerivedAddresses
+    ) -> None:
         self._meter, self._grid, self._gate_s, self._addresses = meter, grid, gate_s, addresses
         self.cursor = 0
         """Sequence number of the first entry not yet read."""
