@@ -58,6 +58,13 @@ def test_an_outage_within_an_interval_changes_nothing_and_one_across_borders_is_
     assert [e.quality for e in found if e] == [Quality.ESTIMATED] * 4 + [Quality.MEASURED]
 
 
+def test_the_example_in_the_docs() -> None:
+    book = feed([(50 * MINUTE, 1000), (90 * MINUTE, 1400), (130 * MINUTE, 1700)])
+    assert book.energy(C, 1) == IntervalEnergy(525, Quality.ESTIMATED)
+    assert book.energy(C, 0) is None
+    assert book.energy(C, 2) is None
+
+
 def test_a_rollover_goes_on_counting() -> None:
     points = [(m, w % 10**6) for m, w in steady(50, 180, 10**6 - 400)]
     book = feed(points)
