@@ -1,0 +1,47 @@
+"""``petra meter``: a simulated device is found, and what is wrong is said in one sentence."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from petra.cli import app
+from tests.e2e.test_meter import free_port
+
+HOMES = "interval_start,home,load_wh,pv_wh\n" + "".join(
+    f"2021-02-14T{h:02}:00:00,{home},500,{200 * home}\n" for h in range(3) for home in (1, 2, 3)
+)
+
+
+def test_probe_finds_what_simulate_plays(tmp_path) -> None:
+    (tmp_path / "homes.csv").write_text(HOMES)
+    port = str(free_port())
+    command = [sys.executable, "-m", "petra", "meter", "simulate", "--profiles", str(tmp_path / "homes.csv")]
+    playing = subprocess.Popen([*command, "--port", port, "--speed", "100000"], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            result = CliRunner().invoke(app, ["meter", "probe", "127.0.0.1", "--port", port, "--device-id", "3"])
+            if result.exit_code == 0:
+                break
+            time.sleep(0.1)
+    finally:
+        playing.terminate()
+        playing.wait(timeout=10)
+    assert result.output.startswith("sdm630: import 0 Wh, export ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["probe", "127.0.0.1", "--port", "1"], "fits a profile"),
+        (["simulate", "--profiles", "none.csv"], "none.csv"),
+        (["simulate", "--profiles", "none.csv", "--profile", "nothing"], "no profile 'nothing'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(arguments: list[str], says: str) -> None:
+    result = CliRunner().invoke(app, ["meter", *arguments])
+    assert result.exit_code == 2
+    assert says in result.output
+    assert "Traceback" not in result.output
