@@ -2,7 +2,20 @@
 
 from collections.abc import Callable
 
-from benchmarks import auctions, audits, digests, gas, mixes, polling, profiles, signatures, transfers
+from benchmarks import (
+    auctions,
+    audits,
+    digests,
+    feeder_loads,
+    gas,
+    mixes,
+    polling,
+    profiles,
+    signatures,
+    statement_gas,
+    statements,
+    transfers,
+)
 from benchmarks.row import Row
 from benchmarks.sizes import Sizes
 
@@ -15,5 +28,15 @@ SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "auction": auctions.rows,
     "audit": audits.rows,
     "profiles": profiles.rows,
+}
+
+METER_SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
+    "private statements": statements.rows,
+    "statements on the chain": statement_gas.rows,
+    "feeder load": feeder_loads.rows,
     "polling": polling.rows,
 }
+"""What ``python -m benchmarks meter`` measures: minutes, so apart."""
+
+SUITES = {"all": SUBJECTS, "meter": METER_SUBJECTS}
+"""Suites by the name on the command line."""
