@@ -4,19 +4,11 @@ Pure functions over whole numbers; :mod:`smartmeter.journal` keeps their state. 
 """
 
 from dataclasses import dataclass, replace
-from enum import Enum, IntEnum
+from enum import Enum
+
+from smartmeter.flags import Quality
 
 MS_PER_HOUR = 3_600_000
-
-
-class Quality(IntEnum):
-    """How sure the energy of an interval is; the worst of its parts counts."""
-
-    MEASURED = 0
-    ESTIMATED = 1
-    """The energy was counted, but its division between intervals, or a part of it, is inferred."""
-    MISSING = 2
-    """Some of the energy was not counted by any reading."""
 
 
 class Cause(Enum):

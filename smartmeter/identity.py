@@ -74,6 +74,7 @@ class DepositSeed:
     """
 
     __slots__ = ("_seed",)
+    _purpose = b"petra deposit"
 
     def __init__(self, seed: bytes) -> None:
         if len(seed) != 32:
@@ -86,16 +87,36 @@ class DepositSeed:
             raise ValueError("window and index are between 0 and 2**32-1")
         place = window.to_bytes(4, "big") + index.to_bytes(4, "big")
         for attempt in range(256):  # all but never more than one
-            secret = hmac.digest(self._seed, b"petra deposit" + place + bytes([attempt]), "sha256")
+            secret = hmac.digest(self._seed, self._purpose + place + bytes([attempt]), "sha256")
             if 0 < int.from_bytes(secret, "big") < ORDER:
                 return SigningKey(secret)
         raise AssertionError("256 hashes in a row were no keys")
 
     def __repr__(self) -> str:
-        return "DepositSeed()"
+        return f"{type(self).__name__}()"
 
     def __reduce__(self) -> str:
         raise TypeError("a deposit seed is not pickled; store it in a keystore")
+
+
+class OwnerSeed(DepositSeed):
+    """From the same seed, the prosumer's addresses that the standard sets are issued to: key ``i`` is for note ``i``.
+
+    The prosumer's wallet has the seed as well, and so the keys; the meter uses their addresses only. So a home's notes
+    are issued in every window, whether or not its wallet is there, and after a restart to the same addresses.
+    """
+
+    __slots__ = ()
+    _purpose = b"petra owner"
+
+    def owners(self, window: int, count: int) -> list[Address]:
+        """The addresses of a window's notes, in the order of the standard set."""
+        return [self.key(window, index).address for index in range(count)]
+
+
+def blinding_secret(seed: bytes) -> bytes:
+    """The secret of commitments' blindings, from the seed: a restored meter opens what it committed to."""
+    return hmac.digest(seed, b"petra blinding", "sha256")
 
 
 class DerivedAddresses:
@@ -130,6 +151,13 @@ class DerivedAddresses:
             return None
         self._used(*place)
         return place[0]
+
+    def forget_before(self, window: int) -> None:
+        """Watch the addresses of earlier windows no more; what is deposited there is not even refused."""
+        self._window_of = {a: place for a, place in self._window_of.items() if place[0] >= window}
+        for known in (self._watched, self._handed_out):
+            for old in [w for w in known if w < window]:
+                del known[old]
 
     def __contains__(self, address: object) -> bool:
         return address in self._window_of

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.intervals import IntervalGrid
-from smartmeter.counter import QUALITY, Cause, CounterState, Quality, advance, at_boundary
+from smartmeter.counter import QUALITY, Cause, CounterState, advance, at_boundary
+from smartmeter.flags import Flag, Quality
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reading (
@@ -22,9 +23,21 @@ CREATE TABLE IF NOT EXISTS state (
 CREATE TABLE IF NOT EXISTS boundary (
     counter TEXT NOT NULL, t INTEGER NOT NULL, total_wh INTEGER NOT NULL, before INTEGER NOT NULL,
     after INTEGER NOT NULL, PRIMARY KEY (counter, t)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS clock (time_ms INTEGER PRIMARY KEY, by_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), used INTEGER NOT NULL);
 INSERT OR IGNORE INTO progress VALUES (1, 0);
 """
+
+
+_FLAGS = {
+    Cause.FIRST: Flag.FIRST,
+    Cause.ROLLOVER: Flag.ROLLOVER,
+    Cause.RESET: Flag.RESET,
+    Cause.EXCHANGE: Flag.EXCHANGE,
+    Cause.JUMP: Flag.JUMP,
+    Cause.LATE: Flag.LATE,
+}
+_USED = "cause NOT IN ('jump', 'late')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,73 @@ class Journal:
         (start_wh, _, after), (end_wh, before, _) = rows
         return IntervalEnergy(end_wh - start_wh, Quality(max(after, before)))
 
+    def total_wh(self, counter: str, t: int) -> int | None:
+        """Energy counted from the first reading to the start of interval ``t``; ``None`` if nobody can tell yet."""
+        row = self._db.execute("SELECT total_wh FROM boundary WHERE counter = ? AND t = ?", (counter, t)).fetchone()
+        return None if row is None else int(row[0])
+
+    def edges(self, counter: str, t: int) -> Quality:
+        """How sure the two totals around interval ``t`` are, whatever was read within it."""
+        rows = self._db.execute(
+            "SELECT t, before, after FROM boundary WHERE counter = ? AND t IN (?, ?)", (counter, t, t + 1)
+        ).fetchall()
+        found = [after if at == t else before for at, before, after in rows]
+        return Quality(max(found)) if len(found) == 2 else Quality.MISSING
+
+    def flags(self, counter: str, t: int) -> Flag:
+        """What happened at a counter in interval ``t``, its borders included."""
+        start_ms, end_ms = self._grid.start_s(t) * 1000, self._grid.end_s(t) * 1000
+        rows = self._db.execute(
+            "SELECT DISTINCT cause FROM reading WHERE counter = ? AND time_ms > ? AND time_ms <= ?",
+            (counter, start_ms, end_ms),
+        )
+        found = Flag(0)
+        for (cause,) in rows:
+            found |= _FLAGS.get(Cause(cause), Flag(0)) if cause is not None else Flag(0)
+        if any(self._gap(counter, border_ms) for border_ms in (start_ms, end_ms)):
+            found |= Flag.GAP
+        moved = "SELECT 1 FROM clock WHERE time_ms BETWEEN ? AND ? OR time_ms + by_ms BETWEEN ? AND ?"
+        if self._db.execute(moved, (start_ms, end_ms) * 2).fetchone():
+            found |= Flag.CLOCK
+        return found
+
+    def note_clock(self, time_ms: int, by_ms: int) -> None:
+        """Remember that at ``time_ms`` the machine's clock was set by ``by_ms``."""
+        self._db.execute("INSERT OR IGNORE INTO clock VALUES (?, ?)", (time_ms, by_ms))
+
+    def first_ms(self, counter: str) -> int | None:
+        """When a counter was first read, Unix milliseconds."""
+        return self._time(
+            "SELECT time_ms FROM reading WHERE counter = ? AND cause IS NOT NULL ORDER BY id LIMIT 1", counter
+        )
+
+    def last_ms(self, counter: str) -> int | None:
+        """When the newest reading that was used was taken, Unix milliseconds."""
+        return self._time("SELECT time_ms FROM state WHERE counter = ?", counter)
+
+    def raw(self) -> list[Reading]:
+        """Every reading that was stored, in the order of storing."""
+        rows = self._db.execute("SELECT counter, time_ms, words, raw_wh FROM reading ORDER BY id")
+        return [Reading(*row) for row in rows]
+
+    def _time(self, question: str, *values: object) -> int | None:
+        row = self._db.execute(question, values).fetchone()
+        return None if row is None else int(row[0])
+
+    def _gap(self, counter: str, border_ms: int) -> bool:
+        """Whether the used readings around a border lie further apart than allowed."""
+        before = self._time(
+            f"SELECT MAX(time_ms) FROM reading WHERE counter = ? AND time_ms < ? AND {_USED} HAVING COUNT(*)",  # noqa: S608
+            counter,
+            border_ms,
+        )
+        after = self._time(
+            f"SELECT MIN(time_ms) FROM reading WHERE counter = ? AND time_ms >= ? AND {_USED} HAVING COUNT(*)",  # noqa: S608
+            counter,
+            border_ms,
+        )
+        return before is not None and after is not None and after - before > self._max_gap_ms
+
     def causes(self, counter: str) -> list[tuple[int, Cause]]:
         """``(time_ms, cause)`` of every used reading that was not normal, oldest first."""
         rows = self._db.execute(
@@ -137,7 +217,7 @@ class Journal:
 
     def dump(self) -> Sequence[tuple[object, ...]]:
         """Everything that follows from the readings, for comparing two journals."""
-        tables = ("reading", "state", "boundary", "progress")
+        tables = ("reading", "state", "boundary", "progress", "clock")
         return [row for table in tables for row in self._db.execute(f"SELECT * FROM {table} ORDER BY 1, 2")]  # noqa: S608
 
     def _use(self, counter: str, time_ms: int, raw_wh: int) -> Cause:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.intervals import IntervalGrid
-from smartmeter.counter import Cause, Quality
+from smartmeter.counter import Cause
+from smartmeter.flags import Quality
 from smartmeter.journal import CounterLimits, IntervalEnergy, Journal, Reading
 
 GRID = IntervalGrid(0, 3600)
