@@ -190,6 +190,17 @@ class Journal:
         rows = self._db.execute("SELECT counter, time_ms, words, raw_wh FROM reading ORDER BY id")
         return [Reading(*row) for row in rows]
 
+    def replayed(self) -> "Journal":
+        """A journal in memory to which the raw readings happen again, in the order of storing."""
+        again = Journal(Path(":memory:"), self._grid, self._limits, self._max_gap_ms)
+        again._db.executemany(
+            "INSERT INTO reading (id, counter, time_ms, words, raw_wh) VALUES (?, ?, ?, ?, ?)",
+            self._db.execute("SELECT id, counter, time_ms, words, raw_wh FROM reading ORDER BY id"),
+        )
+        again._db.executemany("INSERT INTO clock VALUES (?, ?)", self._db.execute("SELECT * FROM clock"))
+        again.use()
+        return again
+
     def _time(self, question: str, *values: object) -> int | None:
         row = self._db.execute(question, values).fetchone()
         return None if row is None else int(row[0])

@@ -100,6 +100,11 @@ class Wiring:
         """Net energy from the first readings to the start of interval ``t``; ``None`` if nobody can tell yet."""
         return _sum(self._total(journal, a, t) for a in self._billed)
 
+    def begins_after(self, journal: Journal, end_s: int) -> bool:
+        """Whether an analyser was first read at ``end_s`` or later, so that nothing before will ever be known."""
+        firsts = [journal.first_ms(counter) for counter in self.counters]
+        return any(first_ms is not None and first_ms >= end_s * 1000 for first_ms in firsts)
+
     def energy(self, journal: Journal, t: int) -> HomeEnergy | None:
         """Interval ``t``; ``None`` until readings of all analysers reach its end.
 

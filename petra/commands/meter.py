@@ -1,16 +1,26 @@
-"""``petra meter``: find out what a device is, and play measured homes as a Modbus device."""
+"""``petra meter probe|simulate``: find out what a device is, and play measured homes as a Modbus device."""
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Smart meters: find devices, simulate them.")
+from petra.commands import meter_run
+from petra.commands.errors import one_sentence_errors
 
-T = TypeVar("T")
+app = typer.Typer(no_args_is_help=True, help="Smart meters: find devices, simulate them, run a home's meter.")
+for command in (
+    meter_run.init,
+    meter_run.run,
+    meter_run.status,
+    meter_run.withdraw,
+    meter_run.statement,
+    meter_run.verify,
+    meter_run.export,
+):
+    app.command()(command)
 
 ProfileDir = Annotated[Path | None, typer.Option(help="Folder with further profiles, one TOML file per model.")]
 
@@ -39,7 +49,8 @@ def probe(
             link.close()
         return lines
 
-    fitting = _one_sentence(lambda: asyncio.run(run()))
+    with one_sentence_errors():
+        fitting = asyncio.run(run())
     for line in fitting:
         typer.echo(line)
     if not fitting:
@@ -81,12 +92,5 @@ def simulate(
         typer.echo(f"{len(devices)} x {profile} at {host}:{port}; stop with Ctrl-C")
         await server(devices, host, port).serve_forever()
 
-    _one_sentence(lambda: asyncio.run(run()))
-
-
-def _one_sentence(work: Callable[[], T]) -> T:
-    try:
-        return work()
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
-        typer.echo(f"petra: {error}", err=True)
-        raise typer.Exit(2) from error
+    with one_sentence_errors():
+        asyncio.run(run())
