@@ -190,16 +190,21 @@ class Journal:
         rows = self._db.execute("SELECT counter, time_ms, words, raw_wh FROM reading ORDER BY id")
         return [Reading(*row) for row in rows]
 
-    def replayed(self) -> "Journal":
-        """A journal in memory to which the raw readings happen again, in the order of storing."""
+    def replayed(self) -> tuple["Journal", bool]:
+        """A journal in memory to which all used readings happen again, and whether it comes to the same as this one."""
         again = Journal(Path(":memory:"), self._grid, self._limits, self._max_gap_ms)
+        self._db.execute("BEGIN")  # one view of the file, whatever another process adds meanwhile
         again._db.executemany(
             "INSERT INTO reading (id, counter, time_ms, words, raw_wh) VALUES (?, ?, ?, ?, ?)",
-            self._db.execute("SELECT id, counter, time_ms, words, raw_wh FROM reading ORDER BY id"),
+            self._db.execute(
+                "SELECT id, counter, time_ms, words, raw_wh FROM reading WHERE cause IS NOT NULL ORDER BY id"
+            ),
         )
         again._db.executemany("INSERT INTO clock VALUES (?, ?)", self._db.execute("SELECT * FROM clock"))
+        mine = [row for row in self.dump() if len(row) != 6 or row[5] is not None]
+        self._db.execute("COMMIT")
         again.use()
-        return again
+        return again, again.dump() == mine
 
     def _time(self, question: str, *values: object) -> int | None:
         row = self._db.execute(question, values).fetchone()

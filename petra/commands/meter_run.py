@@ -5,12 +5,15 @@ import logging
 import secrets
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assets.units import format_amount
 from petra.commands.errors import one_sentence_errors
+
+if TYPE_CHECKING:
+    from assets.keys import Address
 
 Folder = Annotated[Path, typer.Argument(help="The meter's folder.")]
 PasswordFile = Annotated[Path | None, typer.Option(help="Passphrase of the keystores; else it is asked for.")]
@@ -227,8 +230,7 @@ def export(
         from smartmeter.folder import MeterFolder
 
         home = MeterFolder(folder)
-        with home.locked():
-            counts = export_meter(home.journal(), home.book(), out)
+        counts = export_meter(home.journal(), home.book(), out)
     typer.echo(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
 
 
@@ -239,7 +241,7 @@ def _passphrase(path: Path | None, confirm: bool = False) -> str:
     return asked
 
 
-def _address(text: str) -> "bytes":
+def _address(text: str) -> "Address":
     from assets.keys import Address
 
     try:
