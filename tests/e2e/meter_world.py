@@ -36,11 +36,12 @@ def authorise(ledger: EvmLedger, address: bytes, power_w: int = 10**6) -> None:
     ledger.submit([sign(ledger.domain, tx, DSO)])[0].require()
 
 
-def meter_folder(path: Path, url: str, ledger: EvmLedger, port: int, passphrase: Path) -> str:
+def meter_folder(path: Path, url: str, ledger: EvmLedger, port: int, passphrase: Path, profile: str = "sdm630") -> str:
     """``petra meter init``; returns the address that it printed."""
     passphrase.write_text(PASSPHRASE + "\n")
     contract = "0x" + ledger.domain.contract.hex()
     options = ["--number", str(METER), "--rpc", url, "--contract", contract, "--port", str(port), "--light"]
+    options += ["--profile", profile]
     result = CliRunner().invoke(app, ["meter", "init", str(path), *options, "--password-file", str(passphrase)])
     assert result.exit_code == 0, result.output
     return next(word for word in result.output.split() if word.startswith("0x"))
