@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from assets.intervals import IntervalGrid
 from smartmeter.counter import Cause
-from smartmeter.flags import Quality
+from smartmeter.flags import Flag, Quality
 from smartmeter.journal import CounterLimits, IntervalEnergy, Journal, Reading
 
 GRID = IntervalGrid(0, 3600)
@@ -175,3 +175,33 @@ def test_a_day_of_journal_survives_kill_9(tmp_path: Path, kills: int) -> None:
     assert hits == kills, "the day ended before all kills hit"
     killed_day(tmp_path / "calm.db", 0, 5)
     assert journal(tmp_path / "killed.db").dump() == journal(tmp_path / "calm.db").dump()
+
+
+def test_every_rule_leaves_its_flag_where_it_applied() -> None:
+    cases = {
+        Flag.ROLLOVER: [(m, w % 10**6) for m, w in steady(50, 180, 10**6 - 400)],
+        Flag.RESET: steady(50, 90, 5000) + steady(91, 200, 10),
+        Flag.JUMP: [(m, 900_000 if m == 80 * MINUTE else w) for m, w in steady(50, 180, 500)],
+        Flag.JUMP | Flag.EXCHANGE: steady(50, 90, 5000) + steady(91, 200, 700_000),
+        Flag.LATE: [*steady(50, 90, 0), (80 * MINUTE, 7), *steady(91, 180, 410)],
+        Flag.GAP: steady(50, 100, 0) + [(m, w) for m, w in steady(50, 200, 0) if m >= 130 * MINUTE],
+        Flag(0): steady(50, 180, 0),
+    }
+    for flag, points in cases.items():
+        assert feed(points).flags(C, 1) == flag
+    assert feed(steady(50, 180, 0)).flags(C, 0) == Flag.FIRST
+
+
+def test_a_step_of_the_clock_flags_the_intervals_that_it_left_and_reached() -> None:
+    book = feed(steady(50, 240, 0))
+    book.note_clock(90 * MINUTE, 2 * HOUR)
+    assert [bool(book.flags(C, t) & Flag.CLOCK) for t in (0, 1, 2, 3, 4)] == [False, True, False, True, False]
+
+
+def test_a_replay_of_the_raw_readings_comes_to_the_same_and_shows_what_was_changed() -> None:
+    book = feed([*steady(50, 90, 5000), *steady(91, 200, 10)])
+    again, same = book.replayed()
+    assert same
+    assert again.energy(C, 1) == book.energy(C, 1)
+    book._db.execute("UPDATE boundary SET total_wh = total_wh + 1 WHERE t = 2")
+    assert not book.replayed()[1]
