@@ -68,7 +68,6 @@ def main(path: str, intervals: int) -> None:
     raw = journal.raw()
     # Both counters are one reading: a process killed between the two does it again.
     now_s = max((r.time_ms for r in raw), default=(grid.genesis_s + 30) * 1000) // 1000
-    print("up", flush=True)
     while now_s <= grid.genesis_s + (intervals + 1) * grid.interval_s + STEP_S:
         read(journal, grid.genesis_s, now_s)
         if (now_s - grid.genesis_s) % BOOKS_S < STEP_S or len(raw):
@@ -77,6 +76,7 @@ def main(path: str, intervals: int) -> None:
             books.step(now_s)
             deposit(books, ledger, folder, grid.index(now_s))
         now_s += STEP_S
+        print("read", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from assets.transactions import Transact, Withdraw
 from smartmeter.audit import verify_meter
 from smartmeter.flags import Flag
 from smartmeter.folder import MeterFolder
+from tests.e2e.meter_day import STEP_S
 from tests.e2e.meter_world import KEY, METER, authorise, deploy, meter_folder
 
 ROOT = Path(__file__).parents[2]
@@ -24,15 +25,17 @@ GRID = IntervalGrid(2_000_000_000, 900)
 
 
 def day(folder: Path, intervals: int, kills: int, seed: int) -> int:
-    """Run the day until it is over, killed ``kills`` times; how many kills hit."""
+    """Run the day until it is over, killed ``kills`` times at instants spread over it; how many kills hit."""
     draw, hits = random.Random(seed), 0
+    most = intervals * GRID.interval_s // STEP_S // (kills + 1)
     command = [sys.executable, "-m", "tests.e2e.meter_day", str(folder), str(intervals)]
     while True:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=dict(os.environ))
         assert process.stdout is not None
-        up = process.stdout.readline()
-        if hits < kills and up:
-            time.sleep(draw.uniform(0, 0.6))
+        if hits < kills:
+            for _ in range(draw.randint(1, most)):
+                process.stdout.readline()
+            time.sleep(draw.uniform(0, 0.1))  # so that it dies while it reads, stores, sends, counts or bills
             process.send_signal(signal.SIGKILL)
         process.communicate()
         if process.returncode == 0:
