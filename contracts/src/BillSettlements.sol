@@ -97,7 +97,7 @@ interface ILedger {
 /// transaction, which frees the credit, is carried to the ledger by the same call, so that through this contract no bill
 /// is settled that does not open, and none without its credit being freed. Anybody may call it: nothing is authorised
 /// by `msg.sender`. That sheets and prices are the ledger's, and that the bill was paid, is what the DSO signs for.
-/// @dev Money in nano-units. docs/statements.md; ADR 14 says why this is a contract of its own.
+/// @dev Money in nano-units. docs/statements.md; ADR 16 says why this is a contract of its own.
 contract BillSettlements {
     /// @notice A statement with what it takes to verify it.
     struct Bill {
