@@ -1,8 +1,13 @@
 """Real Modbus over TCP: an independent client reads the simulator, and the meter reads two standards at once."""
 
 import asyncio
+import os
+import pty
+import select
 import socket
 import subprocess
+import threading
+import tty
 
 import pytest
 
@@ -93,3 +98,45 @@ def test_a_home_is_played_at_constant_power_within_an_interval() -> None:
     assert played([100, -50, 20], 3600, 5400) == (100, 25)
     assert played([100, -50, 20], 3600, 99_999) == (120, 50)
     assert load_all() == built_in()
+
+
+def test_a_serial_line_is_read_in_rtu_frames() -> None:
+    from pymodbus.server import ModbusSerialServer
+
+    ends = [pty.openpty(), pty.openpty()]
+    for descriptor in (fd for pair in ends for fd in pair):
+        tty.setraw(descriptor)
+    over = threading.Event()
+
+    def carry(source: int, target: int) -> None:
+        """One direction of the wire."""
+        while not over.is_set():
+            if select.select([source], [], [], 0.05)[0]:
+                os.write(target, os.read(source, 4096))
+
+    (a, a_end), (b, b_end) = ends
+    wires = [threading.Thread(target=carry, args=pair) for pair in ((a, b), (b, a))]
+    for wire in wires:
+        wire.start()
+
+    async def run() -> tuple[int, int]:
+        profile = PROFILES["em340"]
+        devices = [device(profile, lambda: (IMPORTED, EXPORTED), 7)]
+        running = ModbusSerialServer(devices, port=os.ttyname(a_end), baudrate=9600)
+        await running.serve_forever(background=True)
+        link = Link.rtu(os.ttyname(b_end))
+        try:
+            sample = await Analyser(link, profile, 7).sample()
+        finally:
+            link.close()
+            await running.shutdown()
+        return sample.import_wh, sample.export_wh
+
+    try:
+        assert asyncio.run(run()) == (IMPORTED, EXPORTED)
+    finally:
+        over.set()
+        for wire in wires:
+            wire.join()
+        for descriptor in (fd for pair in ends for fd in pair):
+            os.close(descriptor)

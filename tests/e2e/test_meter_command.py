@@ -38,6 +38,11 @@ def test_probe_finds_what_simulate_plays(tmp_path) -> None:
         (["probe", "127.0.0.1", "--port", "1"], "fits a profile"),
         (["simulate", "--profiles", "none.csv"], "none.csv"),
         (["simulate", "--profiles", "none.csv", "--profile", "nothing"], "no profile 'nothing'"),
+        (["init", "m", "--number", "1", "--rpc", "http://127.0.0.1:1"], "no EVM node answers"),
+        *((["run", "nowhere"], "petra meter init"), (["status", "nowhere"], "petra meter init")),
+        *((["verify", "nowhere"], "petra meter init"), (["withdraw", "nowhere"], "petra meter init")),
+        (["export", "nowhere", "--out", "x"], "petra meter init"),
+        (["statement", "nowhere", "--out", "x", "--first", "0", "--last", "1"], "petra meter init"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(arguments: list[str], says: str) -> None:

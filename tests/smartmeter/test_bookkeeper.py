@@ -281,3 +281,20 @@ def test_a_period_is_stated_once_and_one_way(world: World) -> None:
             world.book.state_period(first, last, kind)
     world.book.state_period(10, 12, "plain")
     assert len(world.book.stated()) == 2
+
+
+def test_a_meter_restored_without_its_book_issues_no_window_twice_and_finds_its_deposits(world: World) -> None:
+    for tenth in range(12):
+        world.at(tenth / 10, 10 * tenth)
+    world.deposit(2, 1)
+    world.book.close()
+    for file in world.path.glob("book.db*"):
+        file.unlink()
+    world.restart()
+    for tenth in range(12, 33):
+        world.at(tenth / 10, 10 * tenth)
+    sets = [e.signed.tx for e in world.ledger.entries() if isinstance(e.signed.tx, Withdraw)]
+    assert [tx.window for tx in sets] == [1, 2, 3, 4]
+    bills = {b.t: b for b in world.book.bills()}
+    assert bills[2].epa_deposited_wh == 100
+    assert bills[2].fa_withdrawn_nano == 1000
