@@ -1,10 +1,17 @@
-"""A day of one meter in simulated time, as a process that may be killed: ``meter_day.py FOLDER URL INTERVALS``.
+"""A day of one meter in simulated time, by processes that are killed: ``meter_day.py FOLDER INTERVALS KILLS SEED``.
 
 Readings, the ledger's time and what the prosumer does follow from the time of the newest reading alone, so a process
 that was killed goes on where the one before it stood. All else is the real thing: journal, book, ledger on a node.
+Each process is forked from one that has imported everything, because starting Python would take most of the time.
 """
 
+import importlib
+import os
+import random
+import signal
 import sys
+import time
+import traceback
 from pathlib import Path
 
 from assets.keys import SigningKey
@@ -56,7 +63,8 @@ def deposit(books: Bookkeeper, ledger: Ledger, folder: MeterFolder, t: int) -> N
         ledger.submit([sign(ledger.domain, Transact((note,), (moved,)), owners.key(t, index))])[0].require()
 
 
-def main(path: str, intervals: int) -> None:
+def work(path: str, intervals: int, told: int) -> None:
+    """The meter, from where the process before it stood to the end of the day; tells of each reading."""
     folder = MeterFolder(Path(path))
     grid = folder.config.ledger.grid
     ledger, journal, book = open_ledger(folder), folder.journal(), folder.book()
@@ -76,8 +84,47 @@ def main(path: str, intervals: int) -> None:
             books.step(now_s)
             deposit(books, ledger, folder, grid.index(now_s))
         now_s += STEP_S
-        print("read", flush=True)
+        os.write(told, b".")
+
+
+def day(path: str, intervals: int, kills: int, seed: int) -> int:
+    """Run the day until it is over, killed ``kills`` times at instants spread over it; how many kills hit."""
+    draw, hits = random.Random(seed), 0
+    most = intervals * MeterFolder(Path(path)).config.ledger.interval_s // STEP_S // (kills + 1)
+    while True:
+        reading, told = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                work(path, intervals, told)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        os.close(told)
+        if hits < kills:
+            for _ in range(draw.randint(1, most)):
+                os.read(reading, 1)
+            time.sleep(draw.uniform(0, 0.1))  # so that it dies while it reads, stores, sends, counts or bills
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        os.close(reading)
+        if status == 0:
+            return hits
+        if not os.WIFSIGNALED(status):
+            sys.exit("the day failed; its traceback is above")
+        hits += 1
+
+
+def preload() -> None:
+    """Import what the meter imports where it needs it, so that no child has to."""
+    for name in ("web3", "web3.middleware", "contracts.ledger", "contracts.nodes", "contracts.provider"):
+        importlib.import_module(name)
+    importlib.import_module("contracts.sync.file")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    preload()
+    print(day(sys.argv[1], *map(int, sys.argv[2:5])))
