@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from assets.errors import BadNonce
 from assets.intervals import IntervalGrid
 from assets.keys import SigningKey
 from assets.port import Ledger
@@ -118,7 +119,7 @@ class Bookkeeper:
         first = self._present(now_s) + 1
         for window in range(first, first + self._lead):
             self._send(ledger)
-            if self._may_issue(window):
+            if not self._book.pending() and self._may_issue(window):
                 owners = self._owners.owners(window, self._notes.count)
                 self._book.add_issue(self.meter.withdraw(window, ledger.meter_nonce(self._number), owners))
         self._send(ledger)
@@ -133,8 +134,8 @@ class Bookkeeper:
             (receipt,) = ledger.submit([issue.signed])
             if receipt.accepted:
                 self._book.settle_issue(issue.window, Fate.RECORDED)
-            elif any(e.digest == receipt.digest for e in ledger.entries(self.meter.cursor)):
-                self._book.settle_issue(issue.window, Fate.RECORDED)  # sent by the process before this one
+            elif isinstance(receipt.refusal, BadNonce):
+                log.info("a withdrawal was on the ledger before it was sent again; the next reading of it will tell")
             else:
                 self._book.settle_issue(issue.window, Fate.REFUSED, str(receipt.refusal))
                 log.warning("the ledger refused the notes of a window: %s", type(receipt.refusal).__name__)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import sqlite3
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -98,8 +99,8 @@ def run(folder: Folder, password_file: PasswordFile = None) -> None:
             opened = home.secrets(_passphrase(password_file))
             try:
                 asyncio.run(daemon.run(home, opened))
-            except* (ValueError, OSError) as failed:
-                raise ValueError("; ".join(str(e) for e in failed.exceptions)) from None
+            except* (ValueError, OSError, sqlite3.Error) as failed:
+                raise ValueError("; ".join(_causes(failed))) from None
 
 
 def status(folder: Folder) -> None:
@@ -232,6 +233,14 @@ def export(
         home = MeterFolder(folder)
         counts = export_meter(home.journal(), home.book(), out)
     typer.echo(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+def _causes(failed: BaseExceptionGroup[BaseException]) -> list[str]:
+    """What went wrong in the tasks of a group, and in groups within it."""
+    found = []
+    for error in failed.exceptions:
+        found += _causes(error) if isinstance(error, BaseExceptionGroup) else [str(error) or type(error).__name__]
+    return found
 
 
 def _passphrase(path: Path | None, confirm: bool = False) -> str:

@@ -298,3 +298,15 @@ def test_a_meter_restored_without_its_book_issues_no_window_twice_and_finds_its_
     bills = {b.t: b for b in world.book.bills()}
     assert bills[2].epa_deposited_wh == 100
     assert bills[2].fa_withdrawn_nano == 1000
+
+
+def test_a_withdrawal_that_the_process_before_sent_is_found_on_the_ledger_and_not_sent_twice(world: World) -> None:
+    world.at(0.1, 10)
+    (issue,) = world.book.issues()
+    world.book.settle_issue(issue.window, Fate.SENT)  # as if killed before the verdict was written down
+    world.restart()
+    world.books.issue(world.ledger, GRID.genesis_s + 400)
+    assert [i.fate for i in world.book.issues()] == [Fate.SENT]
+    world.at(0.2, 20)
+    assert [i.fate for i in world.book.issues()] == [Fate.RECORDED]
+    assert sum(isinstance(e.signed.tx, Withdraw) for e in world.ledger.entries()) == 1
