@@ -1,8 +1,9 @@
-"""Polling analysers over Modbus TCP on loopback and journalling what they say, all in one process."""
+"""The meter's poller: analysers over Modbus TCP on loopback, and the journal of what they say, in one process."""
 
 import asyncio
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -10,13 +11,12 @@ from tempfile import TemporaryDirectory
 from assets.intervals import IntervalGrid
 from benchmarks.row import Reference, Row
 from benchmarks.sizes import Sizes
-from smartmeter.analyser import Analyser, Link
-from smartmeter.journal import CounterLimits, Journal, Reading
-from smartmeter.profile import built_in
+from smartmeter.clock import SteadyClock
+from smartmeter.config import AnalyserConfig
+from smartmeter.journal import CounterLimits, Journal
+from smartmeter.poller import Poller
+from smartmeter.profile import COUNTERS, built_in
 from smartmeter.simulator import device, server
-
-DEVICES = 90
-"""Devices behind one server: a listening socket of asyncio lets 100 connections wait."""
 
 POLL = Reference("a poll every second", 1000)
 
@@ -31,37 +31,38 @@ def rows(sizes: Sizes) -> list[Row]:
 
 
 async def sweep_s(count: int, runs: int) -> float:
-    """Median seconds of a sweep over ``count`` meters, each with a connection of its own."""
+    """Median seconds of a sweep over ``count`` meters, each with an address and a connection of its own."""
     profile = built_in()["sdm630"]
-    ports = [_free_port() for _ in range(-(-count // DEVICES))]
-    devices = [device(profile, lambda: (10_000, 500), i + 1) for i in range(DEVICES)]
-    running = [server(devices, "127.0.0.1", port) for port in ports]
+    ports = _free_ports(count)
+    running = [server([device(profile, lambda: (10_000, 500))], "127.0.0.1", port) for port in ports]
     for one in running:
         await one.serve_forever(background=True)
-    links = [Link.tcp("127.0.0.1", ports[i // DEVICES]) for i in range(count)]
-    analysers = [Analyser(link, profile, i % DEVICES + 1) for i, link in enumerate(links)]
-    names = [f"meter {i}/{kind}" for i in range(count) for kind in ("import", "export")]
+    analysers = [
+        AnalyserConfig.model_validate({"name": f"meter{i}", "profile": "sdm630", "host": "127.0.0.1", "port": port})
+        for i, port in enumerate(ports)
+    ]
+    limits = {f"{a.name}/{counter}": CounterLimits(50_000) for a in analysers for counter in COUNTERS}
     times = []
     with TemporaryDirectory() as folder:
-        limits = dict.fromkeys(names, CounterLimits(50_000))
         journal = Journal(Path(folder) / "journal.db", IntervalGrid(0, 900), limits)
-        for run in range(runs + 1):
+        poller = Poller(analysers, {a.name: profile for a in analysers}, journal, 1000, SteadyClock())
+        await poller.once()  # connects
+        for _ in range(runs):
             start = time.perf_counter()
-            samples = await asyncio.gather(*(analyser.sample() for analyser in analysers))
-            now_ms = 1000 * (run + 1)
-            values = [(wh, sample.words) for sample in samples for wh in (sample.import_wh, sample.export_wh)]
-            journal.append(Reading(name, now_ms, words, wh) for name, (wh, words) in zip(names, values, strict=True))
-            journal.use()
+            await poller.once()
             times.append(time.perf_counter() - start)
+        if poller.silent or len(journal.raw()) != 2 * count * (runs + 1):
+            raise AssertionError("a meter was not read")
+        poller.close()
         journal.close()
-    for link in links:
-        link.close()
     for one in running:
         await one.shutdown()  # type: ignore[no-untyped-call]
-    return median(times[1:])  # the first sweep also connects
+    return median(times)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:  # all at once, or two might be the same
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]

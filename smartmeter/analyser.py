@@ -1,10 +1,13 @@
 """Reading a real device: a Modbus client over TCP or a serial line, and finding out what answers."""
 
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from smartmeter.counter import MAX_WH
 from smartmeter.profile import COUNTERS, Profile
+from smartmeter.registers import RegisterError
 from smartmeter.sunspec import discover
 
 if TYPE_CHECKING:
@@ -12,6 +15,10 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 1.0
 """How long a device may take to answer. There is no retry: the next poll is one."""
+
+
+_NO_DEVICE = (10, 11)
+"""Exceptions by which a gateway says that nothing answers behind it (Modbus Application Protocol, section 7)."""
 
 
 class Unreachable(ConnectionError):
@@ -26,6 +33,22 @@ class Sample:
     """All registers that were read, in ascending order of their address."""
     import_wh: int
     export_wh: int
+
+
+class Registers(Protocol):
+    """Where registers are read: a :class:`Link`, or what was recorded from one."""
+
+    async def read(self, function: int, address: int, count: int, device_id: int) -> list[int] | None:
+        """``count`` registers; ``None`` if the device is silent or refuses."""
+
+
+class Presence(Enum):
+    """What is found at an address."""
+
+    NOBODY = "nobody listens"
+    SILENT = "no device answers"
+    ANSWERS = "a device answers"
+    """With registers, or with a refusal."""
 
 
 class Link:
@@ -48,6 +71,18 @@ class Link:
 
         return cls(AsyncModbusSerialClient(device, baudrate=baudrate, parity=parity, timeout=TIMEOUT_S, retries=0))
 
+    async def presence(self, device_id: int) -> Presence:
+        """Whether a device answers at all; asks for its first holding register."""
+        from pymodbus.exceptions import ModbusException
+
+        try:
+            if not self._client.connected and not await self._client.connect():
+                return Presence.NOBODY
+            answer = await self._client.read_holding_registers(0, count=1, device_id=device_id)
+        except (ModbusException, OSError):
+            return Presence.SILENT
+        return Presence.SILENT if answer.isError() and answer.exception_code in _NO_DEVICE else Presence.ANSWERS
+
     async def read(self, function: int, address: int, count: int, device_id: int) -> list[int] | None:
         """``count`` registers; ``None`` if the device is silent or refuses."""
         from pymodbus.exceptions import ModbusException
@@ -69,12 +104,20 @@ class Link:
 class Analyser:
     """One device on a link."""
 
-    def __init__(self, link: Link, profile: Profile, device_id: int = 1) -> None:
+    def __init__(self, link: Registers, profile: Profile, device_id: int = 1) -> None:
         self._link, self.profile, self._device_id = link, profile, device_id
         self._base: int | None = None if profile.sunspec_model else 0
 
     async def memory(self) -> dict[int, int]:
         """The words of every register of the profile, by address; raises :class:`Unreachable`."""
+        try:
+            return await self._memory()
+        except Unreachable:
+            if self.profile.sunspec_model:
+                self._base = None  # what answers next may be another device, with its models elsewhere
+            raise
+
+    async def _memory(self) -> dict[int, int]:
         if self._base is None:
             models = await discover(lambda address, count: self._link.read(3, address, count, self._device_id))
             if self.profile.sunspec_model not in models:
@@ -106,11 +149,14 @@ class Analyser:
         return self.profile.fits(memory, self._base or 0)
 
 
-async def probe(link: Link, profiles: dict[str, Profile], device_id: int = 1) -> list[str]:
+async def probe(link: Registers, profiles: dict[str, Profile], device_id: int = 1) -> list[str]:
     """The names of all profiles that the device's registers fit."""
     return [name for name, profile in profiles.items() if await Analyser(link, profile, device_id).fits()]
 
 
 def _whole(value: Fraction) -> int:
     """Nearest whole Wh, halves upwards: a float32 of kWh is a hair off the Wh that it stands for."""
-    return int(value + Fraction(1, 2))
+    whole = int(value + Fraction(1, 2))
+    if whole >= MAX_WH:
+        raise RegisterError("a counter shows more than any counter can; check the profile and its word order")
+    return whole

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from assets.errors import BadNonce
 from assets.intervals import IntervalGrid
-from assets.keys import SigningKey
+from assets.keys import Signer
 from assets.port import Ledger
 from assets.statement import deposit_deadline_s
 from assets.transactions import Domain
@@ -39,7 +39,7 @@ class Bookkeeper:
     def __init__(
         self,
         number: int,
-        key: SigningKey,
+        key: Signer,
         seed: bytes,
         domain: Domain,
         grid: IntervalGrid,

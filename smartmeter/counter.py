@@ -10,6 +10,9 @@ from smartmeter.flags import Quality
 
 MS_PER_HOUR = 3_600_000
 
+MAX_WH = 2**62
+"""No counter shows as much: a number from here on is no reading."""
+
 
 class Cause(Enum):
     """What a reading was judged to be."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.keys import SigningKey
+from assets.keys import Signer, SigningKey
 from smartmeter.book import Book
 from smartmeter.config import MeterConfig, load
 from smartmeter.identity import load_secret
@@ -24,7 +24,7 @@ class Busy(ValueError):
 class Secrets:
     """What the keystores hold; never shown."""
 
-    key: SigningKey
+    key: Signer
     seed: bytes
 
     def __repr__(self) -> str:

@@ -1,11 +1,10 @@
-"""Who the meter is: a signing key behind a seam, its encrypted keystore, and deposit addresses from a seed."""
+"""Who the meter is: the encrypted keystore of its key, a :class:`~assets.keys.Signer`, and addresses from a seed."""
 
 import hmac
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 from assets.keys import ORDER, Address, SigningKey
 
@@ -14,17 +13,6 @@ LIGHT_N, STANDARD_N = 2**12, 2**18
 
 GAP = 32
 """How many unused addresses of a window are watched beyond the last one handed out or used."""
-
-
-class Signer(Protocol):
-    """What signs for a meter: :class:`~assets.keys.SigningKey`, or a secure element that never gives its key away."""
-
-    @property
-    def address(self) -> Address:
-        """Address of the key: what the DSO authorises."""
-
-    def sign(self, digest: bytes) -> bytes:
-        """Signature of a 32-byte digest: ``r ‖ s ‖ v``."""
 
 
 class KeystoreError(ValueError):

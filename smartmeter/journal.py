@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.intervals import IntervalGrid
-from smartmeter.counter import QUALITY, Cause, CounterState, advance, at_boundary
+from smartmeter.counter import MAX_WH, QUALITY, Cause, CounterState, advance, at_boundary
 from smartmeter.flags import Flag, Quality
 
 _SCHEMA = """
@@ -99,7 +99,7 @@ class Journal:
         for counter, _, _, raw_wh in rows:
             if counter not in self._limits:
                 raise ValueError(f"the journal knows no counter {counter!r}; name it in the configuration")
-            if not 0 <= raw_wh < 2**62:
+            if not 0 <= raw_wh < MAX_WH:
                 raise ValueError(f"{counter} shows {raw_wh} Wh; a counter is between 0 and 2**62 - 1")
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -213,12 +213,12 @@ class Journal:
     def _gap(self, counter: str, border_ms: int) -> bool:
         """Whether the used readings around a border lie further apart than allowed."""
         before = self._time(
-            f"SELECT MAX(time_ms) FROM reading WHERE counter = ? AND time_ms < ? AND {_USED} HAVING COUNT(*)",  # noqa: S608
+            f"SELECT time_ms FROM reading WHERE counter = ? AND time_ms < ? AND {_USED} ORDER BY time_ms DESC LIMIT 1",  # noqa: S608
             counter,
             border_ms,
         )
         after = self._time(
-            f"SELECT MIN(time_ms) FROM reading WHERE counter = ? AND time_ms >= ? AND {_USED} HAVING COUNT(*)",  # noqa: S608
+            f"SELECT time_ms FROM reading WHERE counter = ? AND time_ms >= ? AND {_USED} ORDER BY time_ms LIMIT 1",  # noqa: S608
             counter,
             border_ms,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from assets.intervals import IntervalGrid
-from assets.keys import ZERO_ADDRESS, Address, KeySource, SigningKey
+from assets.keys import ZERO_ADDRESS, Address, KeySource, Signer
 from assets.notes import Kind
 from assets.port import Entry
 from assets.statement import SignedStatement, Statement, deposit_deadline_s, sign_statement
@@ -27,7 +27,7 @@ class Meter:
     def __init__(
         self,
         number: int,
-        key: SigningKey,
+        key: Signer,
         deposit_keys: KeySource | DerivedAddresses,
         domain: Domain,
         grid: IntervalGrid,

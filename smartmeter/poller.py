@@ -34,6 +34,8 @@ class Poller:
             if where not in self._links:
                 self._links[where] = _open(a)
             self._on[where].append((a.name, Analyser(self._links[where], profiles[a.name], a.device_id)))
+        self._arrived: list[Reading] = []
+        self._news = asyncio.Event()
         self.silent: set[str] = set()
         """Names of the analysers that did not answer when they were last asked."""
 
@@ -43,13 +45,19 @@ class Poller:
             async with asyncio.TaskGroup() as group:
                 for where in self._links:
                     group.create_task(self._poll(where))
+                group.create_task(self._keep())
         finally:
-            for link in self._links.values():
-                link.close()
+            self.close()
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        for link in self._links.values():
+            link.close()
 
     async def once(self) -> None:
-        """Read every analyser once."""
+        """Read every analyser once, and store what they show."""
         await asyncio.gather(*(self._sweep(where) for where in self._links))
+        self._store()
 
     async def _poll(self, where: tuple[object, ...]) -> None:
         loop = asyncio.get_running_loop()
@@ -60,9 +68,19 @@ class Poller:
             await asyncio.sleep(due_s - loop.time())
 
     async def _sweep(self, where: tuple[object, ...]) -> None:
-        readings = []
         for name, analyser in self._on[where]:
-            readings += await self._read(name, analyser)
+            self._arrived += await self._read(name, analyser)
+        self._news.set()
+
+    async def _keep(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            self._store()
+
+    def _store(self) -> None:
+        """Store all that arrived while the disk was busy together: it commits some hundred times a second at most."""
+        readings, self._arrived = self._arrived, []
         while self._clock.steps:
             step = self._clock.steps.pop(0)
             log.warning("the clock was set by %d ms; intervals around it are flagged", step.by_ms)

@@ -17,6 +17,8 @@ Counters = Callable[[], tuple[int, int]]
 """What the device has counted by now: Wh imported, Wh exported."""
 
 SUNSPEC_BASE = 40_000
+COMMON_WORDS = 66
+"""Length of the common model, which every SunSpec map begins with."""
 FREQUENCY_HZ = 50
 
 
@@ -33,17 +35,23 @@ def registers(profile: Profile, imported_wh: int, exported_wh: int) -> dict[int,
     """The device's words by address, a SunSpec map included, for what it has counted."""
     base, words = 0, {}
     if profile.sunspec_model is not None:
-        length = 160
-        base = SUNSPEC_BASE + 2
-        words = dict.fromkeys(range(base, base + 2 + length), 0)
-        words |= {SUNSPEC_BASE: MARK[0], SUNSPEC_BASE + 1: MARK[1], base: profile.sunspec_model, base + 1: length}
-        words |= {base + 2 + length: END, base + 3 + length: 0}
+        length, common = 160, SUNSPEC_BASE + 2
+        base = common + 2 + COMMON_WORDS
+        words = dict.fromkeys(range(common, base + 2 + length), 0)
+        words |= {SUNSPEC_BASE: MARK[0], SUNSPEC_BASE + 1: MARK[1], common: 1, common + 1: COMMON_WORDS}
+        words |= {common + 2 + i: word for i, word in enumerate(_text("PETra", 16) + _text("simulator", 16))}
+        words |= {base: profile.sunspec_model, base + 1: length, base + 2 + length: END, base + 3 + length: 0}
     values = {"import_energy": imported_wh, "export_energy": exported_wh, "frequency": FREQUENCY_HZ}
     for register in profile.registers.values():
         value = Fraction(values.get(register.name, 0)) / UNITS[register.unit] / register.scale
         for i, word in enumerate(encode(value, register.kind, profile.word_order)):
             words[base + register.address + i] = word
     return words
+
+
+def _text(text: str, count: int) -> list[int]:
+    raw = text.encode().ljust(2 * count, b"\0")
+    return [int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2)]
 
 
 def device(profile: Profile, counters: Counters, device_id: int = 1) -> "SimDevice":

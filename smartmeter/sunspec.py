@@ -73,3 +73,18 @@ async def discover(read: ReadWords) -> dict[int, int]:
                 break
         return found
     return {}
+
+
+async def identify(read: ReadWords) -> str | None:
+    """What a SunSpec device says of itself in its common model (1); ``None`` if it speaks no SunSpec."""
+    models = await discover(read)
+    if not models:
+        return None
+    words = await read(models[1] + 2, 32) if 1 in models else None
+    names = "" if words is None else " ".join(filter(None, (_text(words[:16]), _text(words[16:]))))
+    return f"SunSpec device {names or 'without a name'}, models {', '.join(map(str, models))}"
+
+
+def _text(words: Sequence[int]) -> str:
+    raw = b"".join(word.to_bytes(2, "big") for word in words)
+    return "".join(c for c in raw.split(b"\0")[0].decode("utf-8", errors="replace") if c.isprintable()).strip()

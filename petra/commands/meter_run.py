@@ -239,7 +239,12 @@ def _causes(failed: BaseExceptionGroup[BaseException]) -> list[str]:
     """What went wrong in the tasks of a group, and in groups within it."""
     found = []
     for error in failed.exceptions:
-        found += _causes(error) if isinstance(error, BaseExceptionGroup) else [str(error) or type(error).__name__]
+        if isinstance(error, BaseExceptionGroup):
+            found += _causes(error)
+        elif isinstance(error, sqlite3.Error):
+            found.append(f"a file of the meter cannot be used ({error}); free the disk, or restore the file")
+        else:
+            found.append(str(error) or type(error).__name__)
     return found
 
 

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from petra.cli import app
+from smartmeter.dump import load
 from tests.e2e.test_meter import free_port
 
 HOMES = "interval_start,home,load_wh,pv_wh\n" + "".join(
@@ -26,16 +27,26 @@ def test_probe_finds_what_simulate_plays(tmp_path) -> None:
             if result.exit_code == 0:
                 break
             time.sleep(0.1)
+        foreign = CliRunner().invoke(app, ["meter", "probe", "127.0.0.1", "--port", port, "--device-id", "9"])
+        recorded = ["--device-id", "1", "--record", str(tmp_path / "dump.toml")]
+        again = CliRunner().invoke(app, ["meter", "probe", "127.0.0.1", "--port", port, *recorded])
+        second = CliRunner().invoke(app, ["meter", *command[4:], "--port", port])
     finally:
         playing.terminate()
         playing.wait(timeout=10)
     assert result.output.startswith("sdm630: import 0 Wh, export ")
+    assert foreign.exit_code == 2
+    assert "fits no profile" in foreign.output
+    dump = load(tmp_path / "dump.toml")
+    assert f"sdm630: import {dump.import_wh} Wh, export {dump.export_wh} Wh" in again.output
+    assert second.exit_code == 2
+    assert f"nothing can listen at 127.0.0.1:{port}" in second.output
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["probe", "127.0.0.1", "--port", "1"], "fits a profile"),
+        (["probe", "127.0.0.1", "--port", "1"], "nobody listens at 127.0.0.1:1"),
         (["simulate", "--profiles", "none.csv"], "none.csv"),
         (["simulate", "--profiles", "none.csv", "--profile", "nothing"], "no profile 'nothing'"),
         (["init", "m", "--number", "1", "--rpc", "http://127.0.0.1:1"], "no EVM node answers"),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from assets.commitments.groups import SECP256K1
 from assets.intervals import IntervalGrid
-from assets.keys import Address, SigningKey
+from assets.keys import Address, Signer, SigningKey
 from assets.ledger import SpecLedger
 from assets.notes import Kind, Note, issued
 from assets.port import Entry
@@ -27,6 +28,10 @@ from contracts.errors import NodeError, Reorganised
 from smartmeter.billing import recompute
 from smartmeter.book import Book, BookError, Fate
 from smartmeter.bookkeeper import Bookkeeper
+from smartmeter.commitments.blinding import BlindingSecret
+from smartmeter.commitments.book import CommitmentBook
+from smartmeter.commitments.committer import Committer
+from smartmeter.commitments.price_guard import PriceGuard
 from smartmeter.flags import Flag, Quality
 from smartmeter.identity import DepositSeed, OwnerSeed
 from smartmeter.journal import CounterLimits, Journal, Reading
@@ -44,8 +49,8 @@ COUNTERS = ("grid/import_energy", "grid/export_energy")
 class World:
     """One meter, its ledger, its files, and the time."""
 
-    def __init__(self, path: Path, *, prices: bool = True, authorised: bool = True) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, prices: bool = True, authorised: bool = True, key: Signer = KEY) -> None:
+        self.path, self.key = path, key
         self.ledger = SpecLedger(DOMAIN, GRID, DSO.address, time_s=GRID.genesis_s)
         self.down = False
         self.regulate(
@@ -60,7 +65,7 @@ class World:
         self.book = Book(self.path / "book.db", 3, DOMAIN)
         wiring = Wiring([Mounted("grid", Role.GRID)], GRID.interval_s)
         self.books = Bookkeeper(
-            3, KEY, SEED, DOMAIN, GRID, NOTES, GATE_S, 1, 4 * 3600, wiring, self.journal, self.book, self.open
+            3, self.key, SEED, DOMAIN, GRID, NOTES, GATE_S, 1, 4 * 3600, wiring, self.journal, self.book, self.open
         )  # fmt: skip
 
     def open(self) -> SpecLedger:
@@ -310,3 +315,33 @@ def test_a_withdrawal_that_the_process_before_sent_is_found_on_the_ledger_and_no
     world.at(0.2, 20)
     assert [i.fate for i in world.book.issues()] == [Fate.RECORDED]
     assert sum(isinstance(e.signed.tx, Withdraw) for e in world.ledger.entries()) == 1
+
+
+class SecureElement:
+    """Signs, counts, and has nothing that could be read out but its address."""
+
+    def __init__(self) -> None:
+        self.address, self.signed = KEY.address, 0
+
+    def sign(self, digest: bytes) -> bytes:
+        self.signed += 1
+        return KEY.sign(digest)
+
+
+def test_all_that_a_meter_signs_is_signed_by_whatever_signs(tmp_path: Path) -> None:
+    element = SecureElement()
+    world = World(tmp_path, key=element)
+    world.at(0.1, 10)
+    assert [i.fate for i in world.book.issues()] == [Fate.RECORDED]
+    for hour in range(1, 5):
+        world.at(hour, 10 * hour)
+    records = world.book.bills()
+    secret = BlindingSecret(b"\x33" * 32, DOMAIN, SECP256K1, 3)
+    book = CommitmentBook(":memory:", 3, DOMAIN.separator, SECP256K1.name)
+    committer = Committer(3, element, secret, DOMAIN, SECP256K1, book, PriceGuard(1))
+    before = element.signed
+    committer.commit_all(records, 96)
+    made = committer.state(records[0].t, records[-1].t)
+    book.close()
+    assert element.signed >= before + 2
+    assert made.statement.signer(DOMAIN, SECP256K1) == KEY.address

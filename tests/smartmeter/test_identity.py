@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.intervals import IntervalGrid
-from assets.keys import Address, SigningKey, ThrowAwayKeys, recover_address
+from assets.keys import Address, Signer, SigningKey, ThrowAwayKeys, recover_address
 from assets.ledger import SpecLedger
 from assets.notes import epa, issued
 from assets.transactions import Authorisation, Domain, FeederCapacity, PriceChange, Regulate, Transact, digest, sign
@@ -21,7 +21,6 @@ from smartmeter.identity import (
     DepositSeed,
     DerivedAddresses,
     KeystoreError,
-    Signer,
     load_secret,
     save_secret,
 )
