@@ -178,7 +178,8 @@ class Journal:
     def first_ms(self, counter: str) -> int | None:
         """When a counter was first read, Unix milliseconds."""
         return self._time(
-            "SELECT time_ms FROM reading WHERE counter = ? AND cause IS NOT NULL ORDER BY id LIMIT 1", counter
+            f"SELECT time_ms FROM reading WHERE counter = ? AND {_USED} ORDER BY time_ms LIMIT 1",  # noqa: S608
+            counter,
         )
 
     def last_ms(self, counter: str) -> int | None:

@@ -205,3 +205,24 @@ def test_a_replay_of_the_raw_readings_comes_to_the_same_and_shows_what_was_chang
     assert again.energy(C, 1) == book.energy(C, 1)
     book._db.execute("UPDATE boundary SET total_wh = total_wh + 1 WHERE t = 2")
     assert not book.replayed()[1]
+
+
+def test_no_question_about_an_interval_reads_all_of_a_counters_readings(tmp_path: Path) -> None:
+    """Ten times the readings, and the same steps of SQLite's machine: a meter that runs for years bills as fast."""
+
+    def steps(minutes: int) -> int:
+        book, counted = journal(tmp_path / f"{minutes}.db"), 0
+        book.append(Reading(C, ms, b"", wh) for ms, wh in steady(0, minutes, 0))
+        book.use()
+
+        def count() -> int:
+            nonlocal counted
+            counted += 1
+            return 0
+
+        book._db.set_progress_handler(count, 1)
+        book.energy(C, 2), book.edges(C, 2), book.flags(C, 2), book.total_wh(C, 2), book.first_ms(C), book.last_ms(C)
+        book.close()
+        return counted
+
+    assert steps(3000) < 1.1 * steps(300)
