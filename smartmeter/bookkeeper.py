@@ -25,6 +25,9 @@ log = logging.getLogger("petra.meter")
 LOOK_BACK = 96
 """For how many intervals before the next bill deposits are still recognised, and refused with a reason."""
 
+PATIENCE_S = 600
+"""How long after its deadline a bill waits for analysers that it does not depend on."""
+
 LOOK_AHEAD = 4
 """For how many intervals beyond those with notes deposit addresses are watched."""
 
@@ -151,6 +154,8 @@ class Bookkeeper:
         base_wh = self._book.base_wh
         energy, total_wh = self._wiring.energy(self._journal, t), self._wiring.net_total_wh(self._journal, t + 1)
         waited_s = self.meter.ledger_time_s - deposit_deadline_s(self._grid, t, self._gate_s)
+        if energy is None and waited_s >= PATIENCE_S:
+            energy = self._wiring.energy(self._journal, t, billed_only=True)
         if energy is not None and total_wh is not None:
             quality, flags, net_wh = energy.quality, energy.flags, total_wh - base_wh
             if net_wh != energy.net_wh:

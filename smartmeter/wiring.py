@@ -105,25 +105,28 @@ class Wiring:
         firsts = [journal.first_ms(counter) for counter in self.counters]
         return any(first_ms is not None and first_ms >= end_s * 1000 for first_ms in firsts)
 
-    def energy(self, journal: Journal, t: int) -> HomeEnergy | None:
+    def energy(self, journal: Journal, t: int, *, billed_only: bool = False) -> HomeEnergy | None:
         """Interval ``t``; ``None`` until readings of all analysers reach its end.
 
-        The interval in which reading began counts from the first readings.
+        The interval in which reading began counts from the first readings. ``billed_only``: from the analysers that the
+        bill depends on, whatever the others do; it says so by the flag ``GAP``.
         """
-        after = _sum(self._total(journal, a, t + 1) for a in self.analysers)
+        asked = self._billed if billed_only else self.analysers
+        after = _sum(self._total(journal, a, t + 1) for a in asked)
         if after is None:
             return None
-        each = {a.name: self._delta(journal, a, t) for a in self.analysers}
+        each = {a.name: self._delta(journal, a, t) for a in asked}
         net_wh = sum(each[a.name][0] - each[a.name][1] for a in self._billed)
-        generated = [each[a.name][1] - each[a.name][0] for a in self._generation]
+        generated = [each[a.name][1] - each[a.name][0] for a in self._generation if a.name in each]
         generation_wh = sum(generated) if generated else None
-        quality = max(journal.edges(c, t) for c in self.counters)
-        flags = Flag(0)
-        for counter in self.counters:
+        counters = [c for a in asked for c in (a.import_counter, a.export_counter)]
+        quality = max(journal.edges(c, t) for c in counters)
+        flags = Flag(0) if len(asked) == len(self.analysers) else Flag.GAP
+        for counter in counters:
             flags |= journal.flags(counter, t)
         if self._is_swapped(each, net_wh, generation_wh):
             flags |= Flag.SWAPPED
-        if any(self._is_stuck(journal, a, t) for a in self.analysers):
+        if any(self._is_stuck(journal, a, t) for a in asked):
             flags |= Flag.STUCK
         if flags & (Flag.SWAPPED | Flag.STUCK):
             quality = max(quality, Quality.ESTIMATED)
@@ -141,7 +144,7 @@ class Wiring:
 
     def _is_swapped(self, each: dict[str, tuple[int, int]], net_wh: int, generation_wh: int | None) -> bool:
         standby_wh = STANDBY_W * self._interval_s // SECONDS_PER_HOUR
-        for a in self.analysers:
+        for a in (a for a in self.analysers if a.name in each):
             drawn_wh, delivered_wh = each[a.name]
             slack_wh = 2 * a.step_wh
             if a.role is Role.GENERATION and drawn_wh - delivered_wh > standby_wh + slack_wh:

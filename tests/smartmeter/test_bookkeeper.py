@@ -49,7 +49,15 @@ COUNTERS = ("grid/import_energy", "grid/export_energy")
 class World:
     """One meter, its ledger, its files, and the time."""
 
-    def __init__(self, path: Path, *, prices: bool = True, authorised: bool = True, key: Signer = KEY) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        prices: bool = True,
+        authorised: bool = True,
+        key: Signer = KEY,
+        mounted: Sequence[Mounted] = (Mounted("grid", Role.GRID),),
+    ) -> None:
         self.path, self.key = path, key
         self.ledger = SpecLedger(DOMAIN, GRID, DSO.address, time_s=GRID.genesis_s)
         self.down = False
@@ -58,14 +66,16 @@ class World:
             prices=(PriceChange(GRID.genesis_s, 240, 90),) if prices else (),
             authorise=(Authorisation(3, KEY.address, 1, 10**6, 10**6, 10**9),) if authorised else (),
         )
-        self.journal = Journal(path / "journal.db", GRID, {c: CounterLimits(20_000) for c in COUNTERS}, 10**9)
+        self.wiring = Wiring(mounted, GRID.interval_s)
+        self.journal = Journal(
+            path / "journal.db", GRID, {c: CounterLimits(20_000) for c in self.wiring.counters}, 10**9
+        )
         self.restart()
 
     def restart(self) -> None:
         self.book = Book(self.path / "book.db", 3, DOMAIN)
-        wiring = Wiring([Mounted("grid", Role.GRID)], GRID.interval_s)
         self.books = Bookkeeper(
-            3, self.key, SEED, DOMAIN, GRID, NOTES, GATE_S, 1, 4 * 3600, wiring, self.journal, self.book, self.open
+            3, self.key, SEED, DOMAIN, GRID, NOTES, GATE_S, 1, 4 * 3600, self.wiring, self.journal, self.book, self.open
         )  # fmt: skip
 
     def open(self) -> SpecLedger:
@@ -345,3 +355,17 @@ def test_all_that_a_meter_signs_is_signed_by_whatever_signs(tmp_path: Path) -> N
     book.close()
     assert element.signed >= before + 2
     assert made.statement.signer(DOMAIN, SECP256K1) == KEY.address
+
+
+def test_a_bill_does_without_a_silent_analyser_that_it_does_not_depend_on(tmp_path: Path) -> None:
+    world = World(tmp_path, mounted=(Mounted("grid", Role.GRID), Mounted("sun", Role.GENERATION)))
+    for hour in (0, 1, 2, 2.2):
+        if hour < 2:  # then the inverter falls silent
+            for counter, wh in (("sun/import_energy", 0), ("sun/export_energy", int(500 * hour))):
+                world.journal.append([Reading(counter, int(GRID.genesis_s + 3600 * hour) * 1000, b"", wh)])
+        world.at(hour, int(300 * hour))
+    assert [b.t for b in world.book.bills()] == [0], "the next one waits ten minutes after its deadline"
+    world.at(2.4, 720)
+    first, second = world.book.bills()
+    assert (second.measured_wh, Quality(second.quality), Flag(second.flags)) == (300, Quality.MEASURED, Flag.GAP)
+    assert not first.flags & Flag.GAP
