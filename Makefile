@@ -14,7 +14,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 help:
 	@echo "make demo       one trading day of a microgrid, from homes to bills (out/demo/report.html)"
 	@echo "make test       the whole test suite"
-	@echo "make soak-meter a day of a meter killed 200 times: journal, notes, bills (15 min)"
+	@echo "make soak-meter a day of a meter killed 200 times: journal, notes, bills (6 to 15 min)"
 	@echo "make check      ruff, format, mypy --strict, import-linter, contract-artifact drift"
 	@echo "make bench      timings beside a named reference"
 	@echo "make bench-ledger  gas, speed and homes served (needs npm ci in contracts/)"
