@@ -44,7 +44,7 @@ demo: $(RUN)
 	@$(BIN)/petra simulate --ledger evm --seed 3 --out out/demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n auto -m "not soak"
+	$(BIN)/python -m pytest -n auto -m "not soak" --durations=20
 
 soak-meter: $(DEV)
 	$(BIN)/python -m pytest -m soak tests/smartmeter tests/e2e/test_meter_killed.py
