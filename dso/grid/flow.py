@@ -35,7 +35,7 @@ class PowerFlow:
     def __init__(
         self, network: Network, buses: Sequence[int], background: Sequence[tuple[int, float, float]] = ()
     ) -> None:
-        """``background``: constant loads of others, as (bus, watts, var). Raises ``ImportError`` that says what to install."""
+        """``background``: constant loads of others, as (bus, watts, var). Raises ``ImportError``."""
         try:
             from power_grid_model import PowerGridModel, initialize_array
         except ImportError as error:
@@ -55,26 +55,25 @@ class PowerFlow:
     def run(self, power_w: npt.ArrayLike, reactive_var: npt.ArrayLike | None = None) -> Flows:
         """Flows for the cases ``power_w[case, bus]`` (positive = drawn from the grid), and ``reactive_var`` likewise.
 
-        Raises ``ValueError`` for another shape, or if the power flow of a case has no solution: the grid collapses.
+        A case without a solution is a collapse of the voltage: 0 p.u. at every bus. Raises ``ValueError`` for another
+        shape.
         """
-        from power_grid_model.errors import PowerGridError  # type: ignore[attr-defined]
-
         p = np.atleast_2d(np.asarray(power_w, dtype=np.float64))
         if p.shape[1] != len(self.buses):
             raise ValueError(f"a case has {p.shape[1]} powers; give one for each of the {len(self.buses)} buses")
         q = np.zeros_like(p) if reactive_var is None else np.atleast_2d(np.asarray(reactive_var, dtype=np.float64))
         update = self._array("update", "sym_load", p.shape)
         update["id"], update["p_specified"], update["q_specified"] = self._load_ids, p, q
-        try:
-            result = self._model.calculate_power_flow(
-                update_data={"sym_load": update},
-                output_component_types={"node": ["u_pu"], "line": ["loading"], "transformer": ["loading"]},
-                threading=0,
-            )
-        except PowerGridError as error:
-            raise ValueError(
-                f"the power flow of {self.network.name} has no solution for these loads; the grid cannot carry them"
-            ) from error
+        result = self._model.calculate_power_flow(
+            update_data={"sym_load": update},
+            output_component_types={"node": ["u_pu"], "line": ["loading"], "transformer": ["loading"]},
+            threading=0,
+            continue_on_batch_error=True,
+        )
+        failed = [] if self._model.batch_error is None else self._model.batch_error.failed_scenarios
+        for table in result.values():
+            for column in table.values():
+                column[failed] = 0.0
         empty = np.zeros((len(p), 0))
         line, transformer = result.get("line"), result.get("transformer")
         return Flows(
