@@ -1,0 +1,75 @@
+"""Regulating the ledger from the desk: proposed, approved, logged, then signed and submitted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from assets.keys import Address, SigningKey
+from assets.port import Ledger, Receipt
+from assets.transactions import Authorisation, Domain, Regulate, Signed, digest, sign
+from dso.desk.approvals import Policy
+from dso.desk.log import ActionLog
+
+
+class Signer(Protocol):
+    """Whoever holds the DSO's key. A rotated key is another signer: the desk asks for one each time."""
+
+    @property
+    def address(self) -> Address:
+        """Address of the key in force."""
+
+    def sign_regulation(self, domain: Domain, tx: Regulate) -> Signed[Regulate]:
+        """``tx`` with the DSO's signature."""
+
+
+class KeySigner:
+    """A signer with the key in memory."""
+
+    def __init__(self, key: SigningKey) -> None:
+        self._key = key
+
+    @property
+    def address(self) -> Address:
+        """Address of the key."""
+        return self._key.address
+
+    def sign_regulation(self, domain: Domain, tx: Regulate) -> Signed[Regulate]:
+        """``tx`` with the key's signature."""
+        return sign(domain, tx, self._key)
+
+
+class Desk:
+    """Everything the operator does goes through here, and is on the log before it is on the ledger."""
+
+    def __init__(self, ledger: Ledger, log: ActionLog, policy: Policy | None = None) -> None:
+        self.ledger, self.log, self.policy = ledger, log, policy or Policy()
+
+    def propose(self, tx: Regulate) -> Regulate:
+        """``tx`` with the ledger's next nonce: what approvers sign."""
+        return replace(tx, nonce=self.ledger.regulation_nonce())
+
+    def release(self, tx: Regulate, signer: Signer, approvals: Sequence[bytes] = ()) -> Receipt:
+        """Sign and submit an approved transaction. Raises ``NotApproved``, or ``ValueError`` for another DSO's key."""
+        self.policy.require(self.ledger.domain, tx, approvals)
+        if signer.address != self.ledger.dso:
+            raise ValueError("this key is not the DSO's on this ledger; every transaction would be refused")
+        message = "0x" + digest(self.ledger.domain, tx).hex()
+        self.log.append("release", self.ledger.now_s, digest=message, nonce=tx.nonce, approvals=len(approvals))
+        (receipt,) = self.ledger.submit([signer.sign_regulation(self.ledger.domain, tx)])
+        verdict = "accepted" if receipt.refusal is None else f"refused: {receipt.refusal}"
+        self.log.append("verdict", receipt.time_s, digest=message, verdict=verdict)
+        return receipt
+
+    def meters(self) -> dict[int, tuple[Authorisation, bool]]:
+        """Every meter's authorisation in force, and whether it is banned."""
+        found: dict[int, tuple[Authorisation, bool]] = {}
+        for entry in self.ledger.entries():
+            if isinstance(entry.signed.tx, Regulate):
+                found.update({grant.meter: (grant, False) for grant in entry.signed.tx.authorise})
+                found.update({meter: (found[meter][0], True) for meter in entry.signed.tx.ban})
+        return found
+
+
+def removal(meters: Sequence[int]) -> Regulate:
+    """Removing meters, as the paper does it: they may issue nothing more; what they owe stays due."""
+    return Regulate(0, ban=tuple(meters))

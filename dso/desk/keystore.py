@@ -1,0 +1,34 @@
+"""Encrypted key files (Web3 Secret Storage), readable by their owner only."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from eth_account import Account
+
+from assets.keys import SigningKey
+
+
+def create_key(path: Path, passphrase: str) -> SigningKey:
+    """A fresh key in a new file. Raises ``ValueError`` for a short passphrase, ``FileExistsError`` for an old file."""
+    if len(passphrase) < 8:
+        raise ValueError("the passphrase of a keystore has at least 8 characters")
+    secret = secrets.token_bytes(32)
+    key = SigningKey(secret)
+    text = json.dumps(Account.encrypt(secret, passphrase))
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def open_key(path: Path, passphrase: str) -> SigningKey:
+    """The key in the file ``path``; raises ``ValueError`` for a wrong passphrase or another kind of file."""
+    try:
+        return SigningKey(bytes(Account.decrypt(path.read_text(encoding="utf-8"), passphrase)))
+    except (ValueError, TypeError, KeyError):
+        # The cause is not shown: it may carry parts of what was read.
+        raise ValueError(f"{path.name} is no keystore, or this is not its passphrase") from None
