@@ -71,9 +71,10 @@ def test_prices_in_the_past_are_refused_and_the_log_has_the_verdict(desk):
     receipt = release(desk, Regulate(0, prices=(PriceChange(999_999, 2, 1),)), A, B)
     assert not receipt.accepted
     assert desk.log.actions[-1]["verdict"].startswith("refused: ")
+    tx = desk.propose(ENROL)
+    given = [approve(DOMAIN, tx, key) for key in (A, B)]
     with pytest.raises(ValueError, match="not the DSO's"):
-        tx = desk.propose(ENROL)
-        desk.release(tx, KeySigner(STRANGER), [approve(DOMAIN, tx, key) for key in (A, B)])
+        desk.release(tx, KeySigner(STRANGER), given)
 
 
 def test_the_log_is_read_back_and_a_changed_byte_is_found(desk, tmp_path):
@@ -111,9 +112,7 @@ ROW = f"3,0x{METER.address.hex()},1,1000,1000,500\n"
 
 def test_an_enrolment_is_read_whole_or_refused_with_every_bad_line():
     assert read_enrolment([HEADER, ROW]) == (GRANT,)
-    with pytest.raises(
-        ValueError, match=r"line 3: meter 3 is there twice; line 4: the key .*; line 5: .* feeder|columns"
-    ):
+    with pytest.raises(ValueError, match=r"line 3: meter 3 is there twice; line 4: the key .*; line 5: 2 columns"):
         read_enrolment([HEADER, ROW, ROW, "4,0x12,1,1,1,1\n", "5,1\n"])
     for bad in ([], ["x\n"], [HEADER], [HEADER, ROW.replace("500", "-1")]):
         with pytest.raises(ValueError, match=r"first line|no meters|whole number"):

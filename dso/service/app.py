@@ -1,0 +1,137 @@
+"""The HTTP interface of the operator: intake of statements, reports, health, metrics."""
+
+import csv
+import hashlib
+import hmac
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+from assets.statement import SignedStatement, Statement
+from dso.accounts import Reason, StatementRefused
+from dso.service.intake import Intake
+from dso.service.store import FIELDS
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+class Role(Enum):
+    """What a token is good for."""
+
+    METER = "meter"
+    """Delivering statements."""
+    OPERATOR = "operator"
+    """Reading bills and reconciling."""
+
+
+def token_hash(token: str) -> str:
+    """How a token is kept: SHA-256, hexadecimal. Tokens are long and random, so no salt is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def create_app(intake: Intake, tokens: Mapping[str, Role]) -> "FastAPI":
+    """The service. ``tokens``: role by :func:`token_hash`. Raises ``ImportError`` that says what to install."""
+    try:
+        from fastapi import Body, Depends, FastAPI, Header, HTTPException, Response
+        from prometheus_client import CollectorRegistry, Counter, generate_latest
+    except ImportError as error:
+        raise ImportError("the service needs FastAPI; run: pip install 'petra[service]'") from error
+
+    app = FastAPI(title="PETra DSO", version="1")
+    registry = CollectorRegistry()
+    received = Counter("petra_dso_statements", "Statements received, by verdict", ["verdict"], registry=registry)
+
+    def needs(role: Role) -> Callable[[str], None]:
+        def check(authorization: Annotated[str, Header()] = "") -> None:
+            presented = token_hash(authorization.removeprefix("Bearer "))
+            held = next((r for known, r in tokens.items() if hmac.compare_digest(known, presented)), None)
+            if held is None:
+                raise HTTPException(401, "give a token: Authorization: Bearer ...")
+            if held is not role:
+                raise HTTPException(403, f"this needs a token of role {role.value}")
+
+        return check
+
+    operator = [Depends(needs(Role.OPERATOR))]
+
+    @app.post("/statements", dependencies=[Depends(needs(Role.METER))])
+    def receive(body: Annotated[dict[str, int | str], Body()]) -> dict[str, str]:
+        """Deliver a signed statement; the answer means that it is on disk. Deliver again if none came."""
+        try:
+            signed = decode(body)
+        except ValueError as error:
+            received.labels("malformed").inc()
+            raise HTTPException(422, str(error)) from error
+        try:
+            new = intake.receive(signed)
+        except StatementRefused as refused:
+            received.labels(refused.reason.name.lower()).inc()
+            status = 409 if refused.reason is Reason.CONTRADICTORY else 422
+            raise HTTPException(status, str(refused)) from refused
+        received.labels("booked" if new else "repeated").inc()
+        return {"status": "booked" if new else "booked before"}
+
+    @app.get("/statements", dependencies=operator)
+    def statements() -> list[dict[str, int]]:
+        """All statements booked."""
+        return [asdict(s) for s in intake.statements()]
+
+    @app.get("/statements.csv", dependencies=operator)
+    def statements_csv() -> Response:
+        """The same as CSV."""
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(FIELDS)
+        rows.writerows([getattr(s, name) for name in FIELDS] for s in intake.statements())
+        return Response(text.getvalue(), media_type="text/csv")
+
+    @app.get("/faults", dependencies=operator)
+    def faults(first: int, last: int) -> dict[str, list[int]]:
+        """Meters whose statements are missing for ``first..last``, or late, contradictory or implausible."""
+        return {"missing": sorted({m.meter for m in intake.missing(first, last)}), **intake.faults()}
+
+    @app.post("/reconciliation", dependencies=operator)
+    def reconciliation(first: int, last: int, measured_wh: Annotated[dict[int, int], Body()]) -> dict[str, object]:
+        """Reconcile a period with what each feeder measured, in Wh."""
+        try:
+            found = intake.reconcile(first, last, measured_wh)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+        return {**asdict(found), "balanced": found.balanced, "shortfall_nano": found.shortfall_nano}
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        """Whether the service answers and its store can be read."""
+        intake.statements()
+        return {"status": "ok"}
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        """Prometheus metrics; they name no meter."""
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    return app
+
+
+def decode(body: Mapping[str, object]) -> SignedStatement:
+    """A statement from its JSON object; raises ``ValueError`` for an unknown or missing field, or a wrong type."""
+    if set(body) != {*FIELDS, "signature"}:
+        raise ValueError(f"a statement has the fields {', '.join(FIELDS)} and signature, and no other")
+    values: dict[str, int] = {}
+    for name in FIELDS:
+        value = body[name]
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"{name} of a statement is a whole number")
+        values[name] = value
+    text = body["signature"]
+    if not isinstance(text, str) or len(text) != 132 or not text.startswith("0x"):
+        raise ValueError("the signature is 0x and 130 hexadecimal digits")
+    return SignedStatement(Statement(**values), bytes.fromhex(text[2:]))
+
+
+def encode(signed: SignedStatement) -> dict[str, int | str]:
+    """The JSON object of a statement."""
+    return {**asdict(signed.statement), "signature": "0x" + signed.signature.hex()}
