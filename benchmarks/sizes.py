@@ -23,6 +23,8 @@ class Sizes:
     audited_intervals: int
     profile_homes: int
     profile_days: int
+    power_flows: int
+    """Power flows of one batch."""
 
 
 FULL = Sizes(
@@ -36,6 +38,7 @@ FULL = Sizes(
     audited_intervals=4,
     profile_homes=17,
     profile_days=184,
+    power_flows=35_040,
 )
 """The table's. The homes of the default community; the file's are those of the measured homes of Fontana."""
 
@@ -50,5 +53,6 @@ TINY = Sizes(
     audited_intervals=1,
     profile_homes=2,
     profile_days=1,
+    power_flows=3,
 )
 """For tests: every line runs, no figure means anything."""

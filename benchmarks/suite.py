@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks import auctions, audits, digests, gas, mixes, profiles, signatures, transfers
+from benchmarks import auctions, audits, digests, gas, grid, mixes, profiles, signatures, transfers
 from benchmarks.row import Row
 from benchmarks.sizes import Sizes
 
@@ -15,4 +15,5 @@ SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "auction": auctions.rows,
     "audit": audits.rows,
     "profiles": profiles.rows,
+    "grid": grid.rows,
 }

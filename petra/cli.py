@@ -20,7 +20,7 @@ from rich.table import Table as RichTable
 from assets.errors import Refusal
 from assets.units import format_amount
 from petra import tables
-from petra.commands import dso as dso_commands
+from petra.commands import dso_desk
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
 from petra.homes.profile import Profiles
@@ -44,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Private, safe and settled energy trading between the homes of a microgrid.",
 )
-app.add_typer(dso_commands.app, name="dso")
+app.add_typer(dso_desk.app, name="dso")
 
 
 @app.callback()
