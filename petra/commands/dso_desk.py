@@ -14,6 +14,8 @@ from petra.commands.shown import one_sentence_errors
 if TYPE_CHECKING:
     from contracts.ledger import EvmLedger
 
+__all__ = ["app"]
+
 Folder = Annotated[Path, typer.Option("--desk", help="The desk's folder.")]
 Passphrase = Annotated[
     str, typer.Option(envvar="PETRA_DSO_PASSPHRASE", prompt=True, hide_input=True, help="Of the keystore.")
@@ -262,6 +264,7 @@ def serve(desk: Folder = DESK, port: Annotated[int, typer.Option(min=1, max=6553
         path = desk / "tokens.json"
         if not path.exists():
             fresh = {role: secrets.token_urlsafe(32) for role in Role}
+            path.touch(0o600)
             path.write_text(json.dumps({token_hash(token): role.value for role, token in fresh.items()}) + "\n")
             for role, token in fresh.items():
                 typer.echo(f"{role.value} token: {token}")
