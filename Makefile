@@ -9,15 +9,20 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: help demo test check format bench artifacts lock clean
+.PHONY: help demo test check format bench bench-ledger bench-meter fuzz artifacts forge slither lock clean
 
 help:
 	@echo "make demo       one trading day of a microgrid, from homes to bills (out/demo/report.html)"
 	@echo "make test       the whole test suite"
 	@echo "make check      ruff, format, mypy --strict, import-linter, contract-artifact drift"
 	@echo "make bench      timings beside a named reference"
+	@echo "make bench-ledger  gas, speed and homes served (needs npm ci in contracts/)"
+	@echo "make bench-meter  private statements and meters beside a named reference (minutes)"
+	@echo "make fuzz       random transactions to both ledgers, for longer; SEED=N repeats a run"
 	@echo "make format     ruff's fixes and format, in place"
 	@echo "make artifacts  recompile contracts/src (needs Node and npm)"
+	@echo "make forge      property tests of the contract in Solidity (needs Node and npm)"
+	@echo "make slither    static analysis of contracts/src (needs Node and npm)"
 	@echo "make lock       re-pin requirements/ (needs uv)"
 
 # Modules are compiled when first imported, which halves the set-up; so let Python keep what it compiled.
@@ -54,8 +59,41 @@ format: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
 
+bench-ledger: $(DEV)
+	$(BIN)/python -m benchmarks.ledger
+
+bench-meter: $(DEV)
+	$(BIN)/python -m benchmarks meter
+
+SEED ?= $(shell date +%s)
+STEPS ?= 20000
+
+fuzz: $(DEV)
+	@echo "SEED=$(SEED) STEPS=$(STEPS)"
+	PETRA_FUZZ=$(SEED) PETRA_FUZZ_STEPS=$(STEPS) $(BIN)/python -m pytest -n auto tests/differential
+
 artifacts: $(DEV)
 	$(BIN)/python -m contracts.compile --write
+
+FORGE := contracts/node_modules/.bin/forge
+
+$(FORGE): contracts/package-lock.json
+	cd contracts && npm ci --no-audit --no-fund
+	@touch $(FORGE)
+
+forge: $(FORGE)
+	cd contracts && node_modules/.bin/forge test
+
+# Slither pins other versions than PETra does, so it has an environment of its own.
+SLITHER := build/slither/bin/slither
+SLITHER_VERSION := 0.11.6
+
+$(SLITHER):
+	$(PYTHON) -m venv build/slither
+	build/slither/bin/pip install --quiet --disable-pip-version-check slither-analyzer==$(SLITHER_VERSION)
+
+slither: $(SLITHER) $(FORGE)
+	cd contracts && PATH=$$PWD/node_modules/.bin:$$PATH ../$(SLITHER) . --config-file slither.json --fail-low
 
 lock:
 	$(LOCK) --extra evm --extra homes --extra report --extra build -o requirements/run.txt

@@ -14,13 +14,16 @@ from typing import NoReturn
 from assets.errors import EncodingError
 from assets.keys import SIGNATURE_BYTES
 from assets.notes import IssuedNote, Kind, Note
+from assets.orders import Fill, Order, Side, SignedOrder
 from assets.port import Entry
 from assets.shapes import Hex, Names, OneOf, Record, TupleOf, Uint
 from assets.transactions import (
     Authorisation,
+    Cancel,
     FeederCapacity,
     PriceChange,
     Regulate,
+    Settle,
     Settlement,
     Signed,
     Transact,
@@ -32,7 +35,7 @@ JsonObject = dict[str, object]
 """A JSON object of integers, strings, arrays and objects."""
 
 MAX_DEPTH = 16
-"""Deepest nesting of arrays and objects; an entry has seven levels."""
+"""Deepest nesting of arrays and objects; an entry has eleven levels."""
 
 UINT32, UINT64, ADDRESS, DIGEST = Uint(32), Uint(64), Hex(20), Hex(32)
 
@@ -46,7 +49,7 @@ _NOTE = Record(
         "end": UINT32,
     },
 )
-_ISSUED_NOTE = Record(IssuedNote, {"note": _NOTE, "origin": DIGEST, "index": UINT32})
+_ISSUED_NOTE = Record(IssuedNote, {"note": _NOTE, "origin": DIGEST, "index": Uint(16)})
 _FEEDER = Record(FeederCapacity, {"feeder": UINT32, "export_w": UINT64, "import_w": UINT64})
 _AUTHORISATION = Record(
     Authorisation,
@@ -61,6 +64,24 @@ _AUTHORISATION = Record(
 )
 _SETTLEMENT = Record(Settlement, {"meter": UINT32, "amount_nano": UINT64})
 _PRICE = Record(PriceChange, {"time_s": UINT64, "consumption_nano_per_wh": UINT64, "production_nano_per_wh": UINT64})
+_SIGNATURES = TupleOf(Hex(SIGNATURE_BYTES))
+_ORDER = Record(
+    Order,
+    {
+        "side": Names({side.name: side for side in Side}),
+        "energy": _ISSUED_NOTE,
+        "money": TupleOf(_ISSUED_NOTE),
+        "limit_nano_per_wh": UINT64,
+        "deliver_to": ADDRESS,
+        "pay_to": ADDRESS,
+        "expires_s": UINT64,
+        "least_w": UINT32,
+        "keep_at": ADDRESS,
+        "nonce": Uint(8),
+    },
+)
+_SIGNED_ORDER = Record(SignedOrder, {"order": _ORDER, "signatures": _SIGNATURES})
+_FILL = Record(Fill, {"sell": _SIGNED_ORDER, "buy": _SIGNED_ORDER, "power_w": UINT32, "price_nano_per_wh": UINT64})
 _TRANSACTION: OneOf[Transaction] = OneOf(
     Record(
         Withdraw,
@@ -72,6 +93,8 @@ _TRANSACTION: OneOf[Transaction] = OneOf(
         {"inputs": TupleOf(_ISSUED_NOTE), "outputs": TupleOf(_NOTE), "memo": DIGEST},
         tag="transact",
     ),
+    Record(Settle, {"fills": TupleOf(_FILL)}, tag="settle"),
+    Record(Cancel, {"owner": ADDRESS, "nonces": Uint(256)}, tag="cancel"),
     Record(
         Regulate,
         {
@@ -81,11 +104,13 @@ _TRANSACTION: OneOf[Transaction] = OneOf(
             "ban": TupleOf(UINT32),
             "settle": TupleOf(_SETTLEMENT),
             "prices": TupleOf(_PRICE),
+            "time_s": Uint(40),
+            "successor": ADDRESS,
         },
         tag="regulate",
     ),
 )
-_SIGNED: Record[Signed[Transaction]] = Record(Signed, {"tx": _TRANSACTION, "signatures": TupleOf(Hex(SIGNATURE_BYTES))})
+_SIGNED: Record[Signed[Transaction]] = Record(Signed, {"tx": _TRANSACTION, "signatures": _SIGNATURES})
 _ENTRY = Record(Entry, {"seq": UINT64, "time_s": UINT64, "digest": DIGEST, "signed": _SIGNED})
 
 

@@ -79,6 +79,12 @@ class TooManyNotes(Refusal):
     advice = "split the transaction"
 
 
+class TooManyFills(Refusal):
+    """``(count, limit)``: more fills than one settlement may carry."""
+
+    advice = "settle them in several transactions"
+
+
 class BadKind(Refusal):
     """``(index, kind)``: an output whose kind is none of EPA, ECA, FA."""
 
@@ -94,13 +100,13 @@ class ZeroOwner(Refusal):
 class BadQuantity(Refusal):
     """``(index, quantity)``: zero, or more than 2⁶³−1."""
 
-    advice = "a note holds between 1 and 2**63-1 watts or nano-units"
+    advice = "a note holds 1 to 2**32-1 watts, or 1 to 2**63-1 nano-units"
 
 
 class BadSpan(Refusal):
-    """``(index, start, end)``: start after end, a span beyond the limit, or an FA note with a span."""
+    """``(index, start, end)``: a span beyond the limit, or beyond the last interval."""
 
-    advice = "start <= end and at most MAX_SPAN intervals; FA notes have start = end = 0"
+    advice = "a note covers at most MAX_SPAN intervals, the last of them before 2**32-1"
 
 
 class FractionalPower(Refusal):
@@ -137,6 +143,48 @@ class Unbalanced(Refusal):
     """``(kind, interval)``: outputs and inputs differ in that interval (FA: in total; interval is then 0)."""
 
     advice = "the sum of the outputs must equal the sum of the inputs in every interval"
+
+
+class OrderExpired(Refusal):
+    """``(order, expires_s, now_s)``: settled too late."""
+
+    advice = "post a new order"
+
+
+class OrderCancelled(Refusal):
+    """``(order)``: its owner cancelled it."""
+
+    advice = "the order is void for good"
+
+
+class WrongKind(Refusal):
+    """``(note_id, expected, got)``: a note that an order cannot offer in this place."""
+
+    advice = "an order to sell offers EPA, one to buy ECA and FA"
+
+
+class SpanMismatch(Refusal):
+    """``(sell, buy)``: two orders whose energy is for different intervals."""
+
+    advice = "match orders for the same intervals"
+
+
+class FillSize(Refusal):
+    """``(order, least_w, most_w, power_w)``: less power than the order allows, or more than its note holds."""
+
+    advice = "a part is traded only where the order allows it"
+
+
+class PriceLimit(Refusal):
+    """``(order, limit, price)``: a price that is worse than the order's limit."""
+
+    advice = "settle between the two limits"
+
+
+class Unfunded(Refusal):
+    """``(order, needed_nano, offered_nano)``: the order's money does not cover the price."""
+
+    advice = "offer more FA notes, or settle at a lower price"
 
 
 class UnknownMeter(Refusal):
@@ -190,13 +238,13 @@ class FeederFixed(Refusal):
 class BadGrant(Refusal):
     """``(meter)``: an authorisation without a key, or with a limit out of range."""
 
-    advice = "give the meter's address, and limits below 2**63"
+    advice = "give the meter's address, powers below 2**32 watts and a credit below 2**63"
 
 
 class BadCapacity(Refusal):
     """``(feeder)``: a feeder capacity out of range."""
 
-    advice = "capacities are below 2**63 watts"
+    advice = "capacities are below 2**32 watts"
 
 
 class BadSettlement(Refusal):
@@ -218,9 +266,9 @@ class BadPrice(Refusal):
 
 
 class TimeInPast(Refusal):
-    """``(now_s, time_s)``: a price that would change the past."""
+    """``(now_s, time_s)``: a price or a rule that would change the past."""
 
-    advice = "announce prices before they take effect"
+    advice = "announce it before it takes effect"
 
 
 REFUSALS: dict[str, type[Refusal]] = {cls.__name__: cls for cls in Refusal.__subclasses__()}

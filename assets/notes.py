@@ -1,18 +1,24 @@
 """Notes: the assets of the ledger. Source: PETra paper, section "Assets"; DESIGN vocabulary in docs/GLOSSARY.md."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import groupby
 from typing import NewType
 
 from assets.errors import EncodingError
 from assets.hashing import keccak
 from assets.keys import Address, Digest
+from assets.words import address_word, exactly, uint, word
 
 NoteId = NewType("NoteId", bytes)
 """32 bytes: the hash of a note's fields and of where it was created."""
 
 MAX_QUANTITY = 2**63 - 1
-"""Largest power (W) or amount (nano-units) of one note: sums of a transaction stay far below 2²⁵⁶ and fit SQLite."""
+"""Largest amount (nano-units) of one note: sums of a transaction stay far below 2²⁵⁶ and fit SQLite."""
+
+MAX_POWER_W = 2**32 - 1
+"""Largest power (W) of one note, and of all notes of a meter or a feeder in one interval: eight sums fill a word."""
 
 MAX_SPAN = 1024
 """Most intervals that one energy note may cover (ten days of quarter-hours): bounds the work of checking limits."""
@@ -86,33 +92,41 @@ def fa(owner: Address, amount_nano: int) -> Note:
     return Note(Kind.FA, owner, amount_nano, 0, 0)
 
 
-def word(value: int, bits: int = 256) -> bytes:
-    """An unsigned integer of at most ``bits`` bits as one big-endian 32-byte word of the EVM ABI.
+def note_word(note: Note) -> bytes:
+    """The note as the ledger keeps it: one 32-byte word, in one way only.
 
-    Raises :class:`~assets.errors.EncodingError` for any other integer: it has no encoding.
+    From the left: owner (160 bits), kind (8), and for FA 24 zeros and the amount (64); for all other kinds 8 zeros,
+    power (32), start (32) and the number of further intervals (16). Raises ``EncodingError`` for a note that has no
+    such word: more than ``MAX_POWER_W``, an end before the start, an FA note with a span.
     """
-    if not 0 <= value < 1 << bits:
-        raise EncodingError(f"expected an integer from 0 to 2**{bits}-1, got {value}")
-    return value.to_bytes(32, "big")
+    if note.kind == Kind.FA:
+        if (note.start, note.end) != (0, 0):
+            raise EncodingError(f"an FA note has start = end = 0, this one {note.start} and {note.end}")
+        body = bytes(3) + uint(note.quantity, 64)
+    else:
+        if note.end < note.start:
+            raise EncodingError(f"a note ends at or after its start, this one at {note.end} after {note.start}")
+        body = bytes(1) + uint(note.quantity, 32) + uint(note.start, 32) + uint(note.end - note.start, 16)
+        uint(note.end, 32)
+    return exactly(note.owner, 20) + uint(note.kind, 8) + body
 
 
-def exactly(value: bytes, length: int) -> bytes:
-    """``value`` if it has ``length`` bytes; raises :class:`~assets.errors.EncodingError` otherwise.
-
-    Hashed fields have no separators. A length left unchecked would let one field's bytes count as its neighbour's.
-    """
-    if len(value) != length:
-        raise EncodingError(f"expected {length} bytes, got {len(value)}")
-    return value
-
-
-def address_word(address: Address) -> bytes:
-    """An address as one 32-byte word of the EVM ABI; raises ``EncodingError`` unless it has 20 bytes."""
-    return bytes(12) + exactly(address, 20)
+def note_of_word(packed: bytes) -> Note:
+    """The note whose :func:`note_word` is ``packed``; raises ``EncodingError`` if there is none."""
+    owner, kind, body = Address(exactly(packed, 32)[:20]), packed[20], packed[21:]
+    if kind == Kind.FA:
+        note = Note(Kind.FA, owner, int.from_bytes(body[3:], "big"), 0, 0)
+    else:
+        power_w, start, further = (int.from_bytes(part, "big") for part in (body[1:5], body[5:9], body[9:]))
+        note = Note(Kind(kind) if kind in ENERGY_KINDS else kind, owner, power_w, start, start + further)
+    if note_word(note) != packed:
+        raise EncodingError(f"0x{packed.hex()} is the word of no note")
+    return note
 
 
 def note_words(note: Note) -> bytes:
-    """``(uint8 kind, address owner, uint64 quantity, uint32 start, uint32 end)``: five words of the EVM ABI."""
+    """``(uint8 kind, address owner, uint64 quantity, uint32 start, uint32 end)``: the five words that are signed."""
+    note_word(note)  # what cannot be sent is not signed either
     return (
         word(note.kind, 8)
         + address_word(note.owner)
@@ -134,11 +148,19 @@ class IssuedNote:
 
     @property
     def id(self) -> NoteId:
-        """Keccak-256 of the ABI encoding of ``(kind, owner, quantity, start, end, origin, index)``.
+        """Keccak-256 of three words: the note's, its origin, its index.
 
-        Raises ``EncodingError`` for fields that the ABI cannot express.
+        Raises ``EncodingError`` for fields that the words cannot express.
         """
-        return NoteId(keccak(note_words(self.note) + exactly(self.origin, 32) + word(self.index, 32)))
+        return NoteId(keccak(note_word(self.note) + exactly(self.origin, 32) + word(self.index, 16)))
+
+
+def owner_runs(notes: Iterable[IssuedNote]) -> tuple[Address, ...]:
+    """Who has to sign for ``notes``, in order: one entry for each run of consecutive notes of the same owner.
+
+    A wallet that keeps an owner's notes together thus signs once per distinct owner.
+    """
+    return tuple(owner for owner, _ in groupby(notes, key=lambda n: n.note.owner))
 
 
 def issued(outputs: tuple[Note, ...], origin: Digest) -> tuple[IssuedNote, ...]:

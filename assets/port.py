@@ -25,10 +25,13 @@ class Receipt:
     """The ledger's verdict on one submitted transaction."""
 
     digest: Digest
+    """Of the transaction as it stands on the ledger: for a settlement, of the fills that settled."""
     refusal: Refusal | None
-    """Why it was refused; ``None`` if it was accepted."""
+    """Why it was refused; ``None`` if it was accepted, for a settlement: if any fill settled."""
     time_s: int
     """Ledger time of the verdict, Unix seconds."""
+    fills: tuple[Refusal | None, ...] = ()
+    """Of a settlement: why each fill was refused, ``None`` for those that settled."""
 
     @property
     def accepted(self) -> bool:
@@ -66,8 +69,12 @@ class Ledger(Protocol):
         """The time grid of delivery intervals."""
 
     @property
+    def founder(self) -> Address:
+        """Whose signature the first regulatory transaction carries."""
+
+    @property
     def dso(self) -> Address:
-        """Whose signature regulatory transactions carry."""
+        """Whose signature the next regulatory transaction carries."""
 
     @property
     def now_s(self) -> int:

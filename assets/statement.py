@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from assets.hashing import keccak
 from assets.intervals import IntervalGrid
 from assets.keys import Address, Digest, SigningKey, recover_address
-from assets.notes import word
 from assets.transactions import Domain
+from assets.words import word
 
 _STATEMENT_TYPE = keccak(
     b"Statement(uint32 meter,uint64 nonce,uint32 first,uint32 last,uint128 importWh,uint128 exportWh,"

@@ -8,24 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from assets.domain import Domain as Domain
+from assets.errors import EncodingError, Refusal
 from assets.hashing import keccak
-from assets.keys import Address, Digest, SigningKey
-from assets.notes import IssuedNote, Note, address_word, exactly, note_words, word
+from assets.keys import SIGNATURE_BYTES, ZERO_ADDRESS, Address, Digest, SigningKey
+from assets.notes import IssuedNote, Note, note_words, owner_runs
+from assets.orders import FILL, Fill, fill_hash
+from assets.words import address_word, exactly, word
 
 NO_MEMO = Digest(bytes(32))
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """The one ledger for which a signature is good (EIP-712 domain ``PETra``, version ``1``)."""
-
-    chain_id: int
-    contract: Address
-
-    @property
-    def separator(self) -> bytes:
-        """``hashStruct`` of the domain."""
-        return keccak(_DOMAIN_TYPE + _NAME + _VERSION + word(self.chain_id) + address_word(self.contract))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +43,28 @@ class Transact:
 
     @property
     def owners(self) -> tuple[Address, ...]:
-        """Who has to sign, in order: one entry for each run of consecutive inputs of the same owner.
+        """Who has to sign, in order: one entry for each run of consecutive inputs of the same owner."""
+        return owner_runs(self.inputs)
 
-        A wallet that keeps an owner's inputs together thus signs once per distinct owner.
-        """
-        owners: list[Address] = []
-        for issued_note in self.inputs:
-            if not owners or owners[-1] != issued_note.note.owner:
-                owners.append(issued_note.note.owner)
-        return tuple(owners)
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Matched orders, carried to the ledger by anybody: each fill settles, or fails on its own.
+
+    Nobody signs it as a whole. On the ledger stand the fills that settled, and only those.
+    """
+
+    fills: tuple[Fill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Voids orders for good, whoever holds them."""
+
+    owner: Address
+    """Owner of the orders' energy notes; who signs."""
+    nonces: int
+    """256 bits: bit ``n`` voids the orders with nonce ``n``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +125,45 @@ class Regulate:
     ban: tuple[int, ...] = ()
     settle: tuple[Settlement, ...] = ()
     prices: tuple[PriceChange, ...] = ()
+    time_s: int = 0
+    """Ledger time, Unix seconds, from which feeders, authorisations and bans take effect; 0: at once."""
+    successor: Address = ZERO_ADDRESS
+    """The DSO's next key, from the next transaction on; zero: the key stays. It signs this one, too, as proof that it
+    is somebody's."""
 
 
-Transaction = Withdraw | Transact | Regulate
-T_co = TypeVar("T_co", Withdraw, Transact, Regulate, Transaction, covariant=True)
+Transaction = Withdraw | Transact | Settle | Cancel | Regulate
+
+
+def inputs_of(tx: Transaction) -> tuple[IssuedNote, ...]:
+    """The notes that ``tx`` spends, in order."""
+    match tx:
+        case Transact(inputs=inputs):
+            return inputs
+        case Settle(fills):
+            return tuple(note for f in fills for order in (f.sell.order, f.buy.order) for note in order.notes)
+    return ()
+
+
+def outputs_of(tx: Transaction, interval_s: int) -> tuple[Note, ...]:
+    """The notes that ``tx`` creates, in order, on a ledger with intervals of ``interval_s`` seconds."""
+    match tx:
+        case Withdraw(outputs=outputs) | Transact(outputs=outputs):
+            return outputs
+        case Settle(fills):
+            return tuple(note for fill in fills for note in fill.outputs(interval_s))
+    return ()
+
+
+T_co = TypeVar("T_co", Withdraw, Transact, Settle, Cancel, Regulate, Transaction, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Signed(Generic[T_co]):
     """A transaction with its signatures (65 bytes each: ``r ‖ s ‖ v``).
 
-    A :class:`Transact` carries one for each entry of its ``owners``, the others exactly one.
+    A :class:`Transact` carries one for each entry of its ``owners``; a :class:`Settle` none, its orders have theirs; a
+    :class:`Regulate` that names a successor two; all others one.
     """
 
     tx: T_co
@@ -146,9 +178,6 @@ _FEEDER = b"FeederCapacity(uint32 feeder,uint64 exportW,uint64 importW)"
 _PRICE = b"PriceChange(uint64 timeS,uint64 consumptionNanoPerWh,uint64 productionNanoPerWh)"
 _SETTLEMENT = b"Settlement(uint32 meter,uint64 amountNano)"
 
-_DOMAIN_TYPE = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
-_NAME = keccak(b"PETra")
-_VERSION = keccak(b"1")
 _NOTE_TYPE = keccak(_NOTE)
 _AUTHORISATION_TYPE = keccak(_AUTHORISATION)
 _FEEDER_TYPE = keccak(_FEEDER)
@@ -156,10 +185,33 @@ _PRICE_TYPE = keccak(_PRICE)
 _SETTLEMENT_TYPE = keccak(_SETTLEMENT)
 _WITHDRAW_TYPE = keccak(b"Withdraw(uint32 meter,uint64 nonce,uint32 window,Note[] outputs)" + _NOTE)
 _TRANSACT_TYPE = keccak(b"Transact(bytes32[] inputs,Note[] outputs,bytes32 memo)" + _NOTE)
+_SETTLE_TYPE = keccak(b"Settle(Fill[] fills)" + FILL)
+_CANCEL_TYPE = keccak(b"Cancel(address owner,uint256 nonces)")
 _REGULATE_TYPE = keccak(
     b"Regulate(uint64 nonce,FeederCapacity[] feeders,Authorisation[] authorise,uint32[] ban,"
-    b"Settlement[] settle,PriceChange[] prices)" + _AUTHORISATION + _FEEDER + _PRICE + _SETTLEMENT
+    b"Settlement[] settle,PriceChange[] prices,uint40 timeS,address successor)"
+    + _AUTHORISATION
+    + _FEEDER
+    + _PRICE
+    + _SETTLEMENT
 )
+
+
+def settled_part(tx: Settle, verdicts: Sequence[Refusal | None]) -> Settle:
+    """The settlement of those fills that were not refused: what then stands on the ledger."""
+    return Settle(tuple(fill for fill, refusal in zip(tx.fills, verdicts, strict=True) if refusal is None))
+
+
+def check_encodable(signed: Signed[Transaction]) -> None:
+    """Raise :class:`~assets.errors.EncodingError` for signatures that no ledger can be given."""
+    if isinstance(signed.tx, Settle):
+        if signed.signatures:
+            raise EncodingError("nobody signs a settlement; its orders carry their owners' signatures")
+        orders = [order for fill in signed.tx.fills for order in (fill.sell, fill.buy)]
+    else:
+        orders = []
+    for signature in (*signed.signatures, *(s for order in orders for s in order.signatures)):
+        exactly(signature, SIGNATURE_BYTES)
 
 
 def digest(domain: Domain, tx: Transaction) -> Digest:
@@ -168,7 +220,7 @@ def digest(domain: Domain, tx: Transaction) -> Digest:
     Raises :class:`~assets.errors.EncodingError` for a transaction that the signed types cannot express (a negative
     number, an address that has not 20 bytes): no ledger can even be asked about it.
     """
-    return Digest(keccak(b"\x19\x01" + domain.separator + _struct_hash(tx)))
+    return domain.seal(_struct_hash(domain, tx))
 
 
 def sign(domain: Domain, tx: T_co, *keys: SigningKey) -> Signed[T_co]:
@@ -177,14 +229,18 @@ def sign(domain: Domain, tx: T_co, *keys: SigningKey) -> Signed[T_co]:
     return Signed(tx, tuple(key.sign(message) for key in keys))
 
 
-def _struct_hash(tx: Transaction) -> bytes:
+def _struct_hash(domain: Domain, tx: Transaction) -> bytes:
     match tx:
         case Withdraw(meter, nonce, window, outputs):
             body = _WITHDRAW_TYPE + word(meter, 32) + word(nonce, 64) + word(window, 32) + _hash_notes(outputs)
         case Transact(inputs, outputs, memo):
             ids = keccak(b"".join(i.id for i in inputs))
             body = _TRANSACT_TYPE + ids + _hash_notes(outputs) + exactly(memo, 32)
-        case Regulate(nonce, feeders, authorise, ban, settle, prices):
+        case Settle(fills):
+            body = _SETTLE_TYPE + keccak(b"".join(fill_hash(domain, fill) for fill in fills))
+        case Cancel(owner, nonces):
+            body = _CANCEL_TYPE + address_word(owner) + word(nonces)
+        case Regulate(nonce, feeders, authorise, ban, settle, prices, time_s, successor):
             body = (
                 _REGULATE_TYPE
                 + word(nonce, 64)
@@ -193,6 +249,8 @@ def _struct_hash(tx: Transaction) -> bytes:
                 + keccak(b"".join(word(meter, 32) for meter in ban))
                 + _hash_all(_SETTLEMENT_TYPE + word(s.meter, 32) + word(s.amount_nano, 64) for s in settle)
                 + _hash_all(_price(p) for p in prices)
+                + word(time_s, 40)
+                + address_word(successor)
             )
     return keccak(body)
 

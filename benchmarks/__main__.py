@@ -1,11 +1,12 @@
-"""``python -m benchmarks``: every benchmark once, one table."""
+"""``python -m benchmarks [SUITE]``: every benchmark of a suite once, one table."""
 
+import sys
 import time
 
 from rich.console import Console
 
 from benchmarks.sizes import FULL
-from benchmarks.suite import SUBJECTS
+from benchmarks.suite import SUITES
 from benchmarks.table import render
 
 MIN_WIDTH = 150
@@ -13,11 +14,14 @@ MIN_WIDTH = 150
 
 
 def main() -> None:
-    """Measure everything and print the table."""
+    """Measure everything of a suite and print the table."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else "all"
+    if wanted not in SUITES:
+        sys.exit(f"no such suite: {wanted}; choose one of {', '.join(SUITES)}")
     start = time.perf_counter()
     sections = {}
     progress = Console(stderr=True)
-    for name, measure in SUBJECTS.items():
+    for name, measure in SUITES[wanted].items():
         with progress.status(f"measuring: {name}"):
             sections[name] = measure(FULL)
     console = Console()

@@ -17,6 +17,7 @@ from assets.transactions import (
     Transaction,
     Withdraw,
     digest,
+    outputs_of,
     sign,
 )
 from contracts import nodes
@@ -87,12 +88,9 @@ class Neighbourhood:
 
     def created(self, batch: Batch) -> list[IssuedNote]:
         """The notes that the batch creates, in order."""
-        return [
-            note
-            for signed in batch
-            if not isinstance(signed.tx, Regulate)
-            for note in issued(signed.tx.outputs, digest(self.ledger.domain, signed.tx))
-        ]
+        interval_s, domain = self.ledger.grid.interval_s, self.ledger.domain
+        outputs = [(outputs_of(signed.tx, interval_s), digest(domain, signed.tx)) for signed in batch]
+        return [note for created, origin in outputs for note in issued(created, origin)]
 
     def mix(self, notes: Sequence[IssuedNote]) -> Signed[Transact]:
         """One transaction that moves every note to a fresh address."""

@@ -25,6 +25,11 @@ class Sizes:
     profile_days: int
     power_flows: int
     """Power flows of one batch."""
+    statement_intervals: int
+    """Intervals of a period that is stated."""
+    statement_homes: tuple[int, ...]
+    """How many homes' statements the DSO verifies."""
+    feeder_homes: int
 
 
 FULL = Sizes(
@@ -39,6 +44,9 @@ FULL = Sizes(
     profile_homes=17,
     profile_days=184,
     power_flows=35_040,
+    statement_intervals=2976,
+    statement_homes=(1, 100, 4_000),
+    feeder_homes=30,
 )
 """The table's. The homes of the default community; the file's are those of the measured homes of Fontana."""
 
@@ -54,5 +62,8 @@ TINY = Sizes(
     profile_homes=2,
     profile_days=1,
     power_flows=3,
+    statement_intervals=5,
+    statement_homes=(1, 3),
+    feeder_homes=10,
 )
 """For tests: every line runs, no figure means anything."""

@@ -2,7 +2,20 @@
 
 from collections.abc import Callable
 
-from benchmarks import auctions, audits, digests, gas, grid, mixes, profiles, signatures, transfers
+from benchmarks import (
+    auctions,
+    audits,
+    digests,
+    feeder_loads,
+    gas,
+    grid,
+    mixes,
+    profiles,
+    signatures,
+    statement_gas,
+    statements,
+    transfers,
+)
 from benchmarks.row import Row
 from benchmarks.sizes import Sizes
 
@@ -17,3 +30,13 @@ SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "profiles": profiles.rows,
     "grid": grid.rows,
 }
+
+METER_SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
+    "private statements": statements.rows,
+    "statements on the chain": statement_gas.rows,
+    "feeder load": feeder_loads.rows,
+}
+"""What ``python -m benchmarks meter`` measures: minutes, so apart."""
+
+SUITES = {"all": SUBJECTS, "meter": METER_SUBJECTS}
+"""Suites by the name on the command line."""

@@ -1,4 +1,4 @@
-"""The bid store: anonymous signed offers, a uniform-price auction, and the joint transactions that settle it.
+"""The bid store: anonymous signed orders, a uniform-price auction, and the settlements that carry its matches.
 
-Start with :mod:`bidstore.offer` and :mod:`bidstore.auction`; :mod:`bidstore.book` ties them to a ledger.
+Start with :mod:`bidstore.posting` and :mod:`bidstore.auction`; :mod:`bidstore.book` ties them to a ledger.
 """

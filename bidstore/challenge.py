@@ -1,4 +1,4 @@
-"""Challenges: random numbers that make a signed offer good for one posting only."""
+"""Challenges: random numbers that make a posting good once."""
 
 import secrets
 from collections.abc import Iterator

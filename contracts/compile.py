@@ -20,6 +20,9 @@ SOURCES = HERE / "src"
 ARTIFACT = HERE / "artifacts" / "PetraLedger.json"
 CONTRACT = "PetraLedger"
 
+STANDALONE = ("StatementVerifier",)
+"""Contracts of one source file each, with an artifact of their own: they share nothing with the ledger's sources."""
+
 SETTINGS: dict[str, Any] = {
     "evmVersion": "london",
     "optimizer": {"enabled": True, "runs": 10_000},
@@ -43,14 +46,17 @@ class CompilationFailed(RuntimeError):
     """The compiler refused the sources, or warned."""
 
 
-def sources() -> dict[str, str]:
-    """The Solidity sources by file name."""
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(SOURCES.glob("*.sol"))}
+def sources(contract: str = CONTRACT) -> dict[str, str]:
+    """The Solidity sources of a contract by file name: all but the standalone ones, or the standalone one."""
+    paths = [path for path in sorted(SOURCES.glob("*.sol")) if path.stem not in STANDALONE]
+    if contract in STANDALONE:
+        paths = [SOURCES / f"{contract}.sol"]
+    return {path.name: path.read_text(encoding="utf-8") for path in paths}
 
 
-def source_sha256() -> str:
-    """SHA-256 over names and contents of all sources and over the settings."""
-    described = json.dumps([sources(), SETTINGS], sort_keys=True)
+def source_sha256(contract: str = CONTRACT) -> str:
+    """SHA-256 over names and contents of a contract's sources and over the settings."""
+    described = json.dumps([sources(contract), SETTINGS], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()
 
 
@@ -61,39 +67,44 @@ def pinned_version() -> str:
     return version
 
 
-def compile_sources() -> dict[str, Any]:
-    """The artifact of the sources as they stand.
+def compile_sources(contract: str = CONTRACT) -> dict[str, Any]:
+    """The artifact of a contract's sources as they stand.
 
     Raises :class:`CompilerMissing` or :class:`CompilationFailed`; warnings are failures.
     """
-    contract = _run_compiler()["contracts"][f"{CONTRACT}.sol"][CONTRACT]
+    compiled = _run_compiler(contract)["contracts"][f"{contract}.sol"][contract]
     return {
-        "contract": CONTRACT,
+        "contract": contract,
         "compiler": f"solc {pinned_version()}",
         "settings": SETTINGS,
-        "source_sha256": source_sha256(),
-        "abi": contract["abi"],
-        "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
-        "deployedBytecode": "0x" + contract["evm"]["deployedBytecode"]["object"],
+        "source_sha256": source_sha256(contract),
+        "abi": compiled["abi"],
+        "bytecode": "0x" + compiled["evm"]["bytecode"]["object"],
+        "deployedBytecode": "0x" + compiled["evm"]["deployedBytecode"]["object"],
     }
 
 
-def _run_compiler() -> dict[str, Any]:
+def _run_compiler(contract: str) -> dict[str, Any]:
     node, script = shutil.which("node"), HERE / "node_modules" / "solc" / "solc.js"
     if node is None or not script.exists():
         raise CompilerMissing(INSTALL)
     request = {
         "language": "Solidity",
-        "sources": {name: {"content": text} for name, text in sources().items()},
+        "sources": {name: {"content": text} for name, text in sources(contract).items()},
         "settings": {
             **SETTINGS,
-            "outputSelection": {"*": {CONTRACT: ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
+            "outputSelection": {"*": {contract: ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
         },
     }
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:  # the compiler cuts off what it writes to a pipe
+    with (  # the compiler cuts off what it writes to a pipe, and gives up on a pipe that is not full yet
+        tempfile.TemporaryFile("w+", encoding="utf-8") as sent,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as output,
+    ):
+        json.dump(request, sent)
+        sent.seek(0)
         done = subprocess.run(  # noqa: S603 - our own compiler on our own sources
             [node, str(script), "--standard-json"],
-            input=json.dumps(request),
+            stdin=sent,
             stdout=output,
             stderr=subprocess.PIPE,
             text=True,
@@ -110,32 +121,38 @@ def _run_compiler() -> dict[str, Any]:
     return answer
 
 
-def recorded() -> dict[str, Any]:
-    """The committed artifact."""
-    artifact: dict[str, Any] = json.loads(ARTIFACT.read_text(encoding="utf-8"))
+def artifact_path(contract: str = CONTRACT) -> Path:
+    """Where a contract's artifact is."""
+    return ARTIFACT.with_name(f"{contract}.json")
+
+
+def recorded(contract: str = CONTRACT) -> dict[str, Any]:
+    """A contract's committed artifact."""
+    artifact: dict[str, Any] = json.loads(artifact_path(contract).read_text(encoding="utf-8"))
     return artifact
 
 
-def write() -> str:
-    """Compile and write the artifact; returns what to tell the user."""
-    ARTIFACT.parent.mkdir(exist_ok=True)
-    artifact = compile_sources()
-    ARTIFACT.write_text(json.dumps(artifact, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def write(contract: str = CONTRACT) -> str:
+    """Compile and write a contract's artifact; returns what to tell the user."""
+    path = artifact_path(contract)
+    path.parent.mkdir(exist_ok=True)
+    artifact = compile_sources(contract)
+    path.write_text(json.dumps(artifact, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     size = len(artifact["deployedBytecode"]) // 2 - 1
-    return f"wrote {ARTIFACT.relative_to(HERE.parent)}: {size} bytes of code, {artifact['compiler']}"
+    return f"wrote {path.relative_to(HERE.parent)}: {size} bytes of code, {artifact['compiler']}"
 
 
-def check() -> str:
-    """Check the artifact against the sources; returns what to tell the user.
+def check(contract: str = CONTRACT) -> str:
+    """Check a contract's artifact against its sources; returns what to tell the user.
 
     Raises :class:`CompilationFailed` if they differ. Without the compiler only the sources' hash is compared, unless
     the environment says ``PETRA_REQUIRE_ALL=1``: then :class:`CompilerMissing`.
     """
-    artifact = recorded()
-    if artifact["source_sha256"] != source_sha256():
+    artifact = recorded(contract)
+    if artifact["source_sha256"] != source_sha256(contract):
         raise CompilationFailed("contracts/src changed since the artifact was written; run `make artifacts`")
     try:
-        if compile_sources() != artifact:
+        if compile_sources(contract) != artifact:
             raise CompilationFailed("the artifact is not what the sources compile to; run `make artifacts`")
     except CompilerMissing as missing:
         if os.environ.get("PETRA_REQUIRE_ALL") == "1":
@@ -151,7 +168,9 @@ def main() -> int:
     action.add_argument("--write", action="store_true", help="compile and write the artifact")
     action.add_argument("--check", action="store_true", help="compile and compare with the artifact")
     try:
-        print(write() if parser.parse_args().write else check())
+        act = write if parser.parse_args().write else check
+        for contract in (CONTRACT, *STANDALONE):
+            print(f"{contract}: {act(contract)}")
     except (CompilerMissing, CompilationFailed) as failure:
         print(failure, file=sys.stderr)
         return 1

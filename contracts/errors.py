@@ -20,6 +20,25 @@ class RelayError(NodeError):
     """
 
 
+class VerdictUnknown(NodeError):
+    """Nobody can tell yet whether a transaction will be recorded; its sender must not assume either.
+
+    Submitting the same signed transactions again does no harm: the ledger takes each of them once.
+    """
+
+
+class NodeBehind(NodeError):
+    """The node has fewer blocks than were read before: it lags, or its chain was set back; says what to do."""
+
+
+class Reorganised(NodeError):
+    """Entries that were read before are no longer those of the chain. ``seq`` is the first of them."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"the chain dropped entries from number {seq} on; read again from there")
+        self.seq = seq
+
+
 def decode_refusal(reason: bytes) -> Refusal:
     """The refusal in a custom error's raw revert data.
 

@@ -1,10 +1,18 @@
-"""The account that carries signed transactions to the chain. It authorises nothing: anybody's will do."""
+"""The account that carries signed transactions to the chain. It authorises nothing: anybody's will do.
+
+A relay transaction is made once, with a fixed nonce, and sent again until it is in a block: whatever the network loses,
+delays or duplicates, at most one of its copies counts.
+"""
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from contracts.errors import NodeError, RelayError
+from contracts import nodes
+from contracts.errors import NodeError, RelayError, VerdictUnknown
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -13,61 +21,188 @@ if TYPE_CHECKING:
     from web3 import Web3
     from web3.types import TxParams, TxReceipt
 
-T = TypeVar("T")
-
 RELAYER_KEY = "PETRA_RELAYER_KEY"
 """Environment variable with the relayer's private key: 32 bytes in hex."""
 
-RECEIPT_TIMEOUT_S = 120.0
-"""How long a transaction may wait for its block, in seconds."""
+SENT_BEFORE = (
+    "already known",
+    "already imported",
+    "known transaction",
+    "nonce too low",
+    "nonce is too low",
+    "replacement",
+)
+"""What nodes say of a transaction that they have got before, or whose nonce is used up."""
 
-POLL_S = 0.05
-"""Pause between two questions for a receipt, in seconds."""
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When a transaction counts as recorded, and how long to wait for it."""
+
+    confirmations: int = 1
+    """Blocks, the transaction's own included, that have to be there; see :func:`contracts.nodes.confirmations`."""
+    timeout_s: float = 120.0
+    """How long a transaction may wait for that, in seconds."""
+    poll_s: float = 0.05
+    """Pause between two questions for a receipt, in seconds."""
+    resend_s: float = 2.0
+    """After how long without a receipt a transaction is sent again, in seconds."""
+
+    def __post_init__(self) -> None:
+        if self.confirmations < 1:
+            raise ValueError("a transaction needs at least one confirmation, its own block")
+
+
+PATIENCE = Patience()
+"""For chains whose blocks are there to stay."""
+
+
+class Replaced(NodeError):
+    """Another transaction of this account used the nonce: this one will never be recorded."""
 
 
 class Relayer(Protocol):
-    """Sends transactions to the chain and waits until they are in blocks."""
+    """Sends transactions to the chain and waits until they are recorded."""
 
-    def send(self, w3: "Web3", transactions: Sequence["TxParams"]) -> "list[TxReceipt]":
+    def send(self, w3: "Web3", transactions: Sequence["TxParams"], patience: Patience = PATIENCE) -> "list[TxReceipt]":
         """Send in order; the receipts in the same order.
 
         ``transactions`` have ``data``, ``gas`` and, but for a deployment, ``to``; the relayer adds the rest.
-        Raises :class:`~contracts.errors.RelayError` if the node refuses or loses one.
+        Raises :class:`~contracts.errors.RelayError` if the node refuses one, and
+        :class:`~contracts.errors.VerdictUnknown` if nobody can tell whether it will be recorded.
         """
 
 
-class NodeAccount:
-    """An account whose key the node holds: eth-tester, anvil, hardhat."""
+class _Account:
+    """An account and the transactions that it sends, one nonce each."""
 
     def __init__(self, address: "ChecksumAddress") -> None:
         self._address = address
 
-    def send(self, w3: "Web3", transactions: Sequence["TxParams"]) -> "list[TxReceipt]":
-        """Have the node sign and send."""
-        fees = _fees(w3)
-        sent = []
-        for transaction in transactions:
-            full: TxParams = {**transaction, **fees, "from": self._address}
-            sent.append(_sent(w3.eth.send_transaction, full))
-        return _receipts(w3, sent)
+    def send(self, w3: "Web3", transactions: Sequence["TxParams"], patience: Patience = PATIENCE) -> "list[TxReceipt]":
+        """Send all, then wait for each; what another program of this account replaced is made anew."""
+        if not transactions:
+            return []
+        fees, since = _fees(w3, self._address), w3.eth.block_number
+        nonce = w3.eth.get_transaction_count(self._address, "pending")
+        parcels = []
+        for place, transaction in enumerate(transactions):
+            full = {**transaction, **fees, "nonce": nonce + place, "chainId": w3.eth.chain_id, "value": 0}
+            parcels.append(self._parcel(w3, full, since))
+            parcels[-1].push()
+        return [self._await(w3, parcel, patience) for parcel in parcels]
+
+    def _await(self, w3: "Web3", parcel: "_Parcel", patience: Patience) -> "TxReceipt":
+        end_s = time.monotonic() + patience.timeout_s
+        while True:
+            try:
+                return parcel.wait(patience, end_s)
+            except Replaced:
+                fields = {**parcel.fields, "nonce": w3.eth.get_transaction_count(self._address, "pending")}
+                parcel = self._parcel(w3, fields, parcel.since)
+                parcel.push()
+
+    def _parcel(self, w3: "Web3", fields: dict[str, Any], since: int) -> "_Parcel":
+        raise NotImplementedError
 
 
-class LocalKey:
+class NodeAccount(_Account):
+    """An account whose key the node holds: eth-tester, anvil, hardhat, a validator of our own network."""
+
+    def _parcel(self, w3: "Web3", fields: dict[str, Any], since: int) -> "_Parcel":
+        if nodes.in_this_process(w3):
+            del fields["chainId"]
+        return _Parcel(w3, {**fields, "from": self._address}, since, None)
+
+
+class LocalKey(_Account):
     """An account whose key we hold; transactions are signed here."""
 
     def __init__(self, account: "LocalAccount") -> None:
+        super().__init__(account.address)
         self._account = account
 
-    def send(self, w3: "Web3", transactions: Sequence["TxParams"]) -> "list[TxReceipt]":
-        """Sign and send."""
-        fees, chain_id = _fees(w3), w3.eth.chain_id
-        nonce = w3.eth.get_transaction_count(self._account.address, "pending")
-        sent = []
-        for place, transaction in enumerate(transactions):
-            full: dict[str, Any] = {**transaction, **fees, "nonce": nonce + place, "chainId": chain_id, "value": 0}
-            raw = self._account.sign_transaction(full).raw_transaction
-            sent.append(_sent(w3.eth.send_raw_transaction, raw))
-        return _receipts(w3, sent)
+    def _parcel(self, w3: "Web3", fields: dict[str, Any], since: int) -> "_Parcel":
+        return _Parcel(w3, fields, since, bytes(self._account.sign_transaction(fields).raw_transaction))
+
+
+class _Parcel:
+    """One transaction on its way: the same one however often it is sent."""
+
+    def __init__(self, w3: "Web3", fields: dict[str, Any], since: int, raw: bytes | None) -> None:
+        from web3 import Web3
+
+        self._w3, self.fields, self.since, self._raw = w3, fields, since, raw
+        self._hash: HexBytes | None = None if raw is None else Web3.keccak(raw)
+        self._sender = fields["from"] if raw is None else w3.eth.account.recover_transaction(raw)
+
+    def push(self) -> None:
+        """Send it for the first time. Raises :class:`~contracts.errors.RelayError` if the node refuses it."""
+        try:
+            self._send()
+        except Exception as failure:  # every node and provider has errors of its own
+            if not _may_be_there(self._w3, failure):
+                raise RelayError(f"the node refused the relay transaction: {failure}") from failure
+
+    def _send(self) -> None:
+        if self._raw is None:
+            self._hash = self._w3.eth.send_transaction(self.fields)  # type: ignore[arg-type]  # built from TxParams
+        else:
+            self._w3.eth.send_raw_transaction(self._raw)
+
+    def wait(self, patience: Patience, end_s: float) -> "TxReceipt":
+        """Its receipt, once it has its confirmations; sent again meanwhile, whenever it is in no block."""
+        sent_s, used_up = time.monotonic(), False
+        while time.monotonic() < end_s:
+            receipt = self._receipt()
+            if receipt is not None:
+                if self._confirmed(receipt, patience):
+                    return receipt
+            elif time.monotonic() - sent_s > patience.resend_s:
+                if used_up:
+                    raise Replaced("another transaction took the place of the relay transaction")
+                # Only if it is still in no block the next time: a node may know the nonce before the receipt.
+                used_up = self._w3.eth.get_transaction_count(self._sender, "latest") > self.fields["nonce"]
+                if not used_up:
+                    self._send_again()
+                sent_s = time.monotonic()
+            time.sleep(patience.poll_s)
+        raise VerdictUnknown(
+            f"the relay transaction is not confirmed after {patience.timeout_s:.0f} s; is the network up? It may still "
+            "be recorded: read the entries, or submit the same signed transactions again, which does no harm"
+        )
+
+    def _confirmed(self, receipt: "TxReceipt", patience: Patience) -> bool:
+        if patience.confirmations == 1:
+            return True
+        if self._w3.eth.block_number < receipt["blockNumber"] + patience.confirmations - 1:
+            return False
+        again = self._receipt()  # after the confirming block was seen: a reorganisation may have moved it meanwhile
+        return again is not None and again["blockHash"] == receipt["blockHash"]
+
+    def _receipt(self) -> "TxReceipt | None":
+        from web3.exceptions import TransactionNotFound
+
+        if self._hash is None:
+            self._hash = self._find()
+        if self._hash is None:
+            return None
+        try:
+            return self._w3.eth.get_transaction_receipt(self._hash)
+        except TransactionNotFound:
+            return None
+
+    def _find(self) -> "HexBytes | None":
+        """The hash of a transaction that a node made and whose answer got lost: looked for in whole blocks."""
+        for number in range(self.since, self._w3.eth.block_number + 1):
+            for tx in self._w3.eth.get_block(number, full_transactions=True)["transactions"]:
+                if not isinstance(tx, bytes) and (tx["from"], tx["nonce"]) == (self._sender, self.fields["nonce"]):
+                    return tx["hash"]
+        return None
+
+    def _send_again(self) -> None:
+        with suppress(Exception):  # a node that has it says no, and one that is away says nothing
+            self._send()
 
 
 def choose(w3: "Web3") -> Relayer:
@@ -90,27 +225,23 @@ def choose(w3: "Web3") -> Relayer:
     return NodeAccount(accounts[0])
 
 
-def _fees(w3: "Web3") -> "TxParams":
-    """A price that the network still takes if its base fee rises for a few blocks; zero where gas is free."""
+def _fees(w3: "Web3", address: "ChecksumAddress") -> "TxParams":
+    """A price that the network still takes if its base fee rises for a few blocks.
+
+    Zero for an account that owns nothing: it can pay nothing else, and where gas is free that is enough.
+    """
     from web3.types import Wei
 
+    if w3.eth.get_balance(address) == 0:
+        return {"gasPrice": Wei(0)}
     base_fee = w3.eth.get_block("latest").get("baseFeePerGas", 0)
     return {"gasPrice": Wei(max(w3.eth.gas_price, 2 * base_fee))}
 
 
-def _sent(send: "Callable[[T], HexBytes]", transaction: T) -> "HexBytes":
-    try:
-        return send(transaction)
-    except Exception as failure:  # every node and provider has errors of its own
-        raise RelayError(f"the node refused the relay transaction: {failure}") from failure
+def _may_be_there(w3: "Web3", failure: Exception) -> bool:
+    """Whether the node may have the transaction although it did not say so."""
+    if nodes.in_this_process(w3):
+        return False
+    from contracts.provider import no_answer
 
-
-def _receipts(w3: "Web3", hashes: "Sequence[HexBytes]") -> "list[TxReceipt]":
-    from web3.exceptions import TimeExhausted
-
-    try:
-        return [w3.eth.wait_for_transaction_receipt(h, RECEIPT_TIMEOUT_S, POLL_S) for h in hashes]
-    except TimeExhausted as lost:
-        raise RelayError(
-            f"the relay transaction is in no block after {RECEIPT_TIMEOUT_S:.0f} s; is the network up?"
-        ) from lost
+    return no_answer(failure) or any(words in str(failure).lower() for words in SENT_BEFORE)

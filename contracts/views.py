@@ -4,13 +4,15 @@ A question tells the node what we are interested in, so :class:`~contracts.ledge
 notes or meters; they serve the DSO, auditors, and the tests that hold the contract against the specification.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assets.intervals import IntervalGrid
 from assets.keys import Address
-from assets.notes import NoteId, word
+from assets.notes import IssuedNote, note_word
 from assets.port import NoteStatus
 from assets.transactions import Authorisation, FeederCapacity, PriceChange
+from assets.words import address_word, uint, word
 from contracts import artifact
 from contracts.encoding import WORD
 from contracts.errors import NodeError
@@ -31,12 +33,24 @@ class Views:
         return IntervalGrid(*self._words("genesisS"), *self._words("intervalS"))
 
     def dso(self) -> Address:
-        """Whose signature regulatory transactions carry."""
+        """Whose signature the next regulatory transaction carries."""
         return _address(*self._words("dso"))
 
-    def status(self, note_id: NoteId) -> NoteStatus:
-        """Whether a note exists unspent."""
-        return NoteStatus(*self._words("status", note_id))
+    def founder(self) -> Address:
+        """Whose signature the first regulatory transaction carries."""
+        return _address(*self._words("founder"))
+
+    def status(self, note: IssuedNote, path: Sequence[bytes]) -> NoteStatus:
+        """Whether a note exists unspent; ``path`` as :class:`assets.groups.Groups` gives it."""
+        proof = uint(len(path), 8) + b"".join(path)
+        padded = word(4 * WORD) + word(len(proof)) + proof + bytes(-len(proof) % WORD)
+        (status,) = self._words("status", note_word(note.note), note.origin, word(note.index), padded)
+        return NoteStatus(status)
+
+    def cancelled(self, owner: Address) -> int:
+        """Nonces of the owner's cancelled orders, a bit each."""
+        (nonces,) = self._words("cancelled", address_word(owner))
+        return nonces
 
     def meter_nonce(self, meter: int) -> int:
         """The nonce of the meter's next withdrawal; 0 for an unknown meter."""
@@ -54,7 +68,7 @@ class Views:
         return PriceChange(time_s, consumption, production) if recorded else None
 
     def meter_limits(self, meter: int) -> tuple[Authorisation, bool] | None:
-        """The meter's last authorisation and whether it is banned; ``None`` if it was never authorised."""
+        """The meter's authorisation now and whether it is banned; ``None`` if it has none."""
         _, key, feeder, epa_w, eca_w, credit_nano, banned = self._words("meterLimits", word(meter))
         if not key:
             return None
@@ -65,10 +79,10 @@ class Views:
         epa_w, eca_w = self._words("meterIssued", word(meter), word(t))
         return epa_w, eca_w
 
-    def meter_credit(self, meter: int) -> tuple[int, int]:
-        """FA that the meter withdrew, and how much of it is settled, in nano-units."""
-        withdrawn_nano, settled_nano = self._words("meterCredit", word(meter))
-        return withdrawn_nano, settled_nano
+    def meter_outstanding(self, meter: int) -> int:
+        """FA that the meter withdrew and that is not settled yet, in nano-units."""
+        (outstanding_nano,) = self._words("meterOutstanding", word(meter))
+        return outstanding_nano
 
     def feeder_caps(self, feeder: int) -> FeederCapacity | None:
         """The feeder's capacities; ``None`` if the DSO never set them."""

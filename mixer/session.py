@@ -6,8 +6,9 @@ from functools import cached_property
 
 from assets.hashing import keccak
 from assets.keys import Address, Digest
-from assets.notes import IssuedNote, Note, NoteId, word
+from assets.notes import IssuedNote, Note, NoteId
 from assets.transactions import Domain, Transact
+from assets.words import word
 from mixer.protocol import HASH_BYTES, MAX_PEERS, MIN_PEERS
 
 _SESSION_TAG = keccak(b"PETra mix session v1")

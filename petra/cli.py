@@ -1,4 +1,4 @@
-"""The command line: ``petra simulate`` and ``petra audit``.
+"""The command line: ``petra simulate``, ``petra audit``, ``petra chain``, ``petra dso``, ``petra statement``.
 
 Exit codes: 0 done; 1 the audit found a contradiction; 2 the input or the machine is at fault, said in one sentence.
 """
@@ -6,8 +6,7 @@ Exit codes: 0 done; 1 the audit found a contradiction; 2 the input or the machin
 import json
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
-from assets.errors import Refusal
 from assets.units import format_amount
 from petra import tables
-from petra.commands import dso_desk
+from petra.commands import chain, dso_desk, statement
+from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
 from petra.homes.profile import Profiles
@@ -44,7 +43,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Private, safe and settled energy trading between the homes of a microgrid.",
 )
+app.add_typer(chain.app, name="chain")
 app.add_typer(dso_desk.app, name="dso")
+app.add_typer(statement.app, name="statement")
 
 
 @app.callback()
@@ -67,6 +68,7 @@ def simulate(
     ledger: Annotated[str, typer.Option(help="spec, evm (in process), or the URL of a JSON-RPC node.")] = "evm",
     tariff: Annotated[str, typer.Option(help="What the DSO sells/buys at, USD per kWh.")] = DEFAULT_TARIFF,
     out: Annotated[Path, typer.Option(help="Folder for the files of the run.")] = Path("out/run"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of --out that was cut off.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
 ) -> None:
     """Run a microgrid from homes to bills: every asset on a ledger, every transfer signed, every note mixed."""
@@ -78,7 +80,7 @@ def simulate(
 
     console = Console(stderr=as_json)
     console.print(BANNER, style="bold yellow", soft_wrap=True)
-    with _one_sentence_errors():
+    with one_sentence_errors():
         from dso.tariff import Tariff
 
         if out.exists() and not out.is_dir():
@@ -86,6 +88,7 @@ def simulate(
         scenario = default_scenario(
             _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
         )
+        scenario = replace(scenario, record_in=out / "deployments", resume=resume)
         with _progress(console) as progress:
             task = progress.add_task("intervals", total=scenario.intervals)
             run = run_simulation(scenario, lambda done: progress.update(task, completed=done))
@@ -148,16 +151,6 @@ def _parse_start(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"--start {text!r} is not a date and time; write 2025-04-01T00:00:00") from None
-
-
-@contextmanager
-def _one_sentence_errors() -> Iterator[None]:
-    """What the user or the machine got wrong ends in one sentence and exit code 2, not in a traceback."""
-    try:
-        yield
-    except (ValueError, Refusal, OSError, ImportError) as error:
-        typer.echo(f"petra: {error}", err=True)
-        raise typer.Exit(2) from error
 
 
 def _progress(console: Console) -> Progress:

@@ -9,10 +9,10 @@ Source: PETra paper, section "Workflow"; drawn in docs/ARCHITECTURE.md.
 from dataclasses import dataclass
 
 from assets.transactions import PriceChange
-from bidstore.book import TradeProposal
 from petra import stages
 from petra.microgrid import Microgrid
 from petra.stopwatch import Stopwatch
+from petra.trade import Trade
 from smartmeter.billing import BillingRecord
 
 
@@ -21,8 +21,8 @@ class Market:
     """What trading for one interval brought."""
 
     t: int
-    trades: tuple[TradeProposal, ...]
-    """Settled trades, all at the price of the interval's auction."""
+    trades: tuple[Trade, ...]
+    """All at the price of the interval's auction."""
     mix_peers: tuple[int, ...]
     """Number of peers of each mix session."""
 
@@ -36,18 +36,17 @@ def trade_interval(grid: Microgrid, t: int, prices: PriceChange, watch: Stopwatc
         mixes = stages.mixes(grid, t)
         grid.submit(mixes)
 
-    with watch("trade"):  # wallets offer mixed notes; the bid store matches; both sides sign the joint transaction
-        offers = stages.post_offers(grid, t, prices)
-        trades = grid.bidstore.clear(t, stages.tie_break(grid, t))
-        signed = [stages.sign_trade(grid, trade, offers) for trade in trades]
+    with watch("trade"):  # wallets sign orders for mixed notes and are done; the bid store matches them
+        stages.post_orders(grid, t, prices)
+        fills = grid.bidstore.clear(t, stages.tie_break(grid, t))
 
-    with watch("settle"):  # the ledger swaps assets and money atomically, to addresses that only the meters know
-        grid.submit(signed)
+    with watch("settle"):  # the ledger checks both orders of every match and swaps, to addresses only the meters know
+        trades = stages.settle(grid, fills)
 
     with watch("deposit"):  # what was not traded returns to the meters as well, each note on its own
         grid.submit(stages.deposits(grid, t))
 
-    return Market(t, tuple(trades), tuple(len(mix.tx.inputs) for mix in mixes))
+    return Market(t, trades, tuple(len(mix.tx.inputs) for mix in mixes))
 
 
 def bill_interval(grid: Microgrid, t: int, watch: Stopwatch) -> list[BillingRecord]:

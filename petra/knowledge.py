@@ -6,15 +6,16 @@ gives each output the homes of all its inputs; what one transaction or one messa
 the intersection of its sets; and every home knows its own addresses, so that they hide nobody from it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from assets.keys import Address
+from assets.keys import ZERO_ADDRESS, Address
 from assets.notes import Kind
+from assets.orders import Fill, Order
 from assets.port import Entry
 from assets.statement import SignedStatement
-from assets.transactions import NO_MEMO, Transact, Withdraw
-from bidstore.offer import SignedOffer
+from assets.transactions import NO_MEMO, Settle, Transact, Withdraw
+from bidstore.posting import Posting
 from smartmeter.billing import BillingRecord
 
 Homes = frozenset[int]
@@ -51,7 +52,7 @@ class Learnt:
     deposits_named: int
     """Deposits that can only be one home's."""
     limit_prices: int
-    """Limit prices of others' offers that the observer received."""
+    """Limit prices of others' orders that the observer received, or read in a settlement on the ledger."""
     readings: int
     """Readings of a home in an interval that the observer received."""
     bills: int
@@ -71,6 +72,12 @@ def learn(observer: Observer, entries: Sequence[Entry], truth: Truth) -> Learnt:
                 buyers.append(len(candidates[buyer]))
         elif len(tx.inputs) == len(tx.outputs) == 1 and truth[tx.outputs[0].owner] not in observer.own:
             deposits_named += len(candidates[tx.outputs[0].owner]) == 1
+    for fill in _fills(entries):
+        seller, buyer = (order.energy.note.owner for order in _sides(fill))
+        if not {truth[seller], truth[buyer]} & observer.own:
+            sellers.append(len(candidates[seller]))
+            buyers.append(len(candidates[buyer]))
+    limits = {order.energy.id: order for order in _orders(observer, entries)}.values()
     return Learnt(
         observer=observer.name,
         trades=len(sellers),
@@ -79,7 +86,7 @@ def learn(observer: Observer, entries: Sequence[Entry], truth: Truth) -> Learnt:
         smallest_seller_set=min(sellers, default=None),
         smallest_buyer_set=min(buyers, default=None),
         deposits_named=deposits_named,
-        limit_prices=sum(isinstance(m, SignedOffer) for m in observer.received),
+        limit_prices=sum(truth[order.energy.note.owner] not in observer.own for order in limits),
         readings=sum(isinstance(m, BillingRecord) for m in observer.received),
         bills=sum(isinstance(m, SignedStatement) for m in observer.received),
     )
@@ -105,11 +112,15 @@ def _candidates(observer: Observer, entries: Sequence[Entry], truth: Truth) -> d
             pool = frozenset().union(*(homes[i.note.owner] for i in tx.inputs))
             for note in tx.outputs:
                 know(note.owner, pool)
+        elif isinstance(tx, Settle):
+            for order in (order for fill in tx.fills for order in _sides(fill)):
+                for address in _addresses(order) - homes.keys():
+                    know(address, homes[order.energy.note.owner])
     return _intersect(homes, _belonging_together(observer, entries))
 
 
 def _belonging_together(observer: Observer, entries: Sequence[Entry]) -> Iterable[set[Address]]:
-    """Groups of addresses that are shown to be of one home: by a trade's form, a deposit's, or an offer's text."""
+    """Groups of addresses that are shown to be of one home: by a trade's form, a deposit's, or an order's text."""
     for tx in _transfers(entries):
         if len(tx.inputs) == 1:
             yield {tx.inputs[0].note.owner} | {o.owner for o in tx.outputs}
@@ -119,15 +130,33 @@ def _belonging_together(observer: Observer, entries: Sequence[Entry]) -> Iterabl
             yield sold | {o.owner for o in tx.outputs if o.kind == Kind.ECA}
             bought = {i.note.owner for i in tx.inputs if i.note.kind != Kind.EPA}
             yield bought | {o.owner for o in tx.outputs if o.kind == Kind.EPA}
-    for message in observer.received:
-        if isinstance(message, SignedOffer):
-            offer = message.offer
-            notes = (offer.energy, *offer.money)
-            yield {n.note.owner for n in notes} | {offer.deliver_to, offer.pay_to}
+    for order in _orders(observer, entries):
+        yield _addresses(order)
+
+
+def _orders(observer: Observer, entries: Iterable[Entry]) -> Iterator[Order]:
+    """The orders that an observer has seen: those that settled stand on the ledger in full."""
+    yield from (message.signed.order for message in observer.received if isinstance(message, Posting))
+    yield from (order for fill in _fills(entries) for order in _sides(fill))
+
+
+def _addresses(order: Order) -> set[Address]:
+    """All addresses of the one home whose order it is."""
+    return {n.note.owner for n in order.notes} | {order.deliver_to, order.pay_to, order.keep_at} - {ZERO_ADDRESS}
+
+
+def _sides(fill: Fill) -> tuple[Order, Order]:
+    return fill.sell.order, fill.buy.order
+
+
+def _fills(entries: Iterable[Entry]) -> Iterator[Fill]:
+    for entry in entries:
+        if isinstance(entry.signed.tx, Settle):
+            yield from entry.signed.tx.fills
 
 
 def _transfers(entries: Iterable[Entry]) -> Iterable[Transact]:
-    """Trades and deposits: transfers that are not mixes."""
+    """Deposits, and trades by joint transaction: transfers that are not mixes."""
     for entry in entries:
         tx = entry.signed.tx
         if isinstance(tx, Transact) and tx.memo == NO_MEMO:

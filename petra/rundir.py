@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assets.chainlog import Genesis, HashChain, encode_log
 from assets.notes import issued
-from assets.transactions import Transact, Withdraw, digest
+from assets.transactions import outputs_of
 from petra.bills import HomeBill, home_bills
 from petra.knowledge import Learnt
 from petra.simulation import Run
@@ -25,7 +25,7 @@ def write_run(run: Run, learnt: Sequence[Learnt], out: Path) -> dict[str, object
     chain = HashChain()
     ledger = run.grid.ledger
     with (out / "ledger.jsonl").open("wb") as file:
-        file.writelines(encode_log(Genesis(ledger.domain, ledger.grid, ledger.dso), run.entries, chain))
+        file.writelines(encode_log(Genesis(ledger.domain, ledger.grid, ledger.founder), run.entries, chain))
     _write_lines(out / "billing.jsonl", (to_json(record) for record in run.bills))
     _write_lines(out / "truth.jsonl", (json.dumps(line) for line in _truth(run)))
     write_csv(out / "bills.csv", bill_rows(home_bills(run.bills)))
@@ -70,7 +70,7 @@ PRICE_COLUMNS = (
     "local_nano_per_wh",
 )
 
-TRADE_COLUMNS = ("interval", "energy_wh", "price_nano_per_wh", "amount_nano", "digest")
+TRADE_COLUMNS = ("interval", "energy_wh", "price_nano_per_wh", "amount_nano", "settlement", "fill")
 
 
 def _price_rows(run: Run) -> Iterator[Sequence[object]]:
@@ -88,9 +88,8 @@ def _trade_rows(run: Run) -> Iterator[Sequence[object]]:
     yield TRADE_COLUMNS
     for market in run.markets:
         for trade in market.trades:
-            amount_nano = trade.price_nano_per_wh * trade.energy_wh
-            message = digest(run.grid.ledger.domain, trade.transact)
-            yield [market.t, trade.energy_wh, trade.price_nano_per_wh, amount_nano, "0x" + message.hex()]
+            amounts = trade.energy_wh, trade.price_nano_per_wh, trade.amount_nano
+            yield [market.t, *amounts, "0x" + trade.settlement.hex(), trade.place]
 
 
 def _truth(run: Run) -> Iterator[dict[str, object]]:
@@ -105,6 +104,5 @@ def _truth(run: Run) -> Iterator[dict[str, object]]:
             row = {"type": "address", "address": "0x" + address.hex(), "home": home.number}
             yield {**row, "purpose": purpose, "window": window}
     for entry in run.entries:
-        if isinstance(entry.signed.tx, Withdraw | Transact):
-            for note in issued(entry.signed.tx.outputs, entry.digest):
-                yield {"type": "note", "id": "0x" + note.id.hex(), "home": owners[note.note.owner], "seq": entry.seq}
+        for note in issued(outputs_of(entry.signed.tx, run.scenario.interval_s), entry.digest):
+            yield {"type": "note", "id": "0x" + note.id.hex(), "home": owners[note.note.owner], "seq": entry.seq}

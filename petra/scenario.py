@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC
 from math import gcd
+from pathlib import Path
 
 from assets.units import SECONDS_PER_HOUR, energy_wh
 from dso.tariff import Tariff
@@ -29,6 +30,10 @@ class Scenario:
     standard_set: StandardSet
     gate_s: int
     """Seconds after the end of an interval until which its deposits count."""
+    record_in: Path | None = None
+    """Folder that tells which ledger a run on a node deployed, so that the run can be resumed."""
+    resume: bool = False
+    """Whether to go on with the run recorded there."""
 
     @property
     def start_s(self) -> int:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from assets.keys import ThrowAwayKeys
+from assets.keys import Address, ThrowAwayKeys
 from assets.port import Entry
 from assets.transactions import Authorisation, FeederCapacity
 from bidstore.book import BidStore
@@ -14,8 +14,9 @@ from petra.cycle import Market, bill_interval, trade_interval
 from petra.homes.battery import net_after_battery
 from petra.homes.profile import HomeProfile
 from petra.inbox import DSO
-from petra.ledgers import open_ledger
+from petra.ledgers import open_ledger, reopen_ledger
 from petra.microgrid import Home, Microgrid, SimulatedLedger
+from petra.resume import ResumedLedger
 from petra.scenario import Scenario
 from petra.stopwatch import Stopwatch
 from petra.strategy import PersistenceTrader
@@ -68,7 +69,7 @@ def simulate(scenario: Scenario, progress: Callable[[int], None]) -> Run:
 def build(scenario: Scenario) -> Microgrid:
     """Open the ledger, enrol every home's meter, and announce the prices."""
     dso_key = ThrowAwayKeys(scenario.seed, "dso").fresh()
-    ledger = open_ledger(scenario.ledger, dso_key.address, scenario.start_s, scenario.interval_s)
+    ledger = _open(scenario, dso_key.address)
     dso = Dso(dso_key, ledger)
     homes = [_home(scenario, profile, ledger) for profile in scenario.profiles.homes]
     grid = Microgrid(
@@ -100,6 +101,14 @@ def build(scenario: Scenario) -> Microgrid:
     return grid
 
 
+def _open(scenario: Scenario, dso: Address) -> SimulatedLedger:
+    if scenario.resume and scenario.record_in is not None:
+        left = reopen_ledger(scenario.ledger, dso, scenario.interval_s, scenario.record_in)
+        if left is not None:
+            return ResumedLedger(left)
+    return open_ledger(scenario.ledger, dso, scenario.start_s, scenario.interval_s, scenario.record_in)
+
+
 def _home(scenario: Scenario, profile: HomeProfile, ledger: SimulatedLedger) -> Home:
     label = f"home {profile.home}"
     seed = scenario.seed
@@ -114,7 +123,7 @@ def _home(scenario: Scenario, profile: HomeProfile, ledger: SimulatedLedger) -> 
             scenario.standard_set,
             scenario.gate_s,
         ),
-        wallet=Wallet(ledger.domain, ThrowAwayKeys(seed, f"{label} wallet")),
+        wallet=Wallet(ledger.domain, ledger.grid, ThrowAwayKeys(seed, f"{label} wallet")),
         strategy=PersistenceTrader(seed, profile.home),
         net_wh=net_after_battery(profile, scenario.interval_s),
     )

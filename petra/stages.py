@@ -1,13 +1,12 @@
 """The stages of :mod:`petra.cycle`: how each is played when all parties live in one process."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from assets.hashing import keccak
-from assets.notes import Kind, NoteId
+from assets.notes import Kind
+from assets.orders import Fill, Order, Side
 from assets.transactions import PriceChange, Signed, Transact, Withdraw
 from assets.units import energy_wh
-from bidstore.book import TradeProposal
-from bidstore.offer import Offer, Side
 from mixer.board import MemoryBoard
 from mixer.peer import Peer
 from mixer.run import run_in_memory
@@ -16,11 +15,9 @@ from petra.inbox import BID_STORE
 from petra.membership import mix_sessions
 from petra.microgrid import Home, Microgrid
 from petra.strategy import Situation
+from petra.trade import Trade, trades_of
 from petra.wallet import Purpose
 from smartmeter.billing import BillingRecord
-
-OffersByNote = Mapping[NoteId, tuple[Home, Offer]]
-"""Who posted which offer, by the energy note that it offers. Only the wallets themselves know this."""
 
 
 def withdrawals(grid: Microgrid, t: int) -> list[Signed[Withdraw]]:
@@ -56,17 +53,16 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
     return signed
 
 
-def post_offers(grid: Microgrid, t: int, prices: PriceChange) -> OffersByNote:
-    """Every wallet offers what its strategy decides on, each note in an offer of its own."""
-    posted = {offer.energy.id: (home, offer) for home in grid.homes for offer in _offers(grid, home, t, prices)}
-    for note_id in sorted(posted):  # posted home by home, the order would tell which offers are of one home
-        home, offer = posted[note_id]
-        signed = home.wallet.offer(offer, grid.bidstore.challenge())
-        grid.bidstore.post(grid.inboxes.deliver(BID_STORE, signed))
-    return posted
+def post_orders(grid: Microgrid, t: int, prices: PriceChange) -> None:
+    """Every wallet orders what its strategy decides on, each note in an order of its own, and may then go offline."""
+    orders = {order.energy.id: (home, order) for home in grid.homes for order in _orders(grid, home, t, prices)}
+    for note_id in sorted(orders):  # posted home by home, the sequence would tell which orders are of one home
+        home, order = orders[note_id]
+        posting = home.wallet.post(order, grid.bidstore.challenge())
+        grid.bidstore.post(grid.inboxes.deliver(BID_STORE, posting))
 
 
-def _offers(grid: Microgrid, home: Home, t: int, prices: PriceChange) -> list[Offer]:
+def _orders(grid: Microgrid, home: Home, t: int, prices: PriceChange) -> list[Order]:
     production = home.wallet.notes(Purpose.MIXED, t, Kind.EPA)
     consumption = home.wallet.notes(Purpose.MIXED, t, Kind.ECA)
     money = home.wallet.notes(Purpose.MIXED, t, Kind.FA)
@@ -85,7 +81,7 @@ def _offers(grid: Microgrid, home: Home, t: int, prices: PriceChange) -> list[Of
         return []
     energy = production if decision.side is Side.SELL else consumption
     return [
-        Offer(
+        Order(
             side=decision.side,
             energy=energy[i],
             money=() if decision.side is Side.SELL else (money[i],),
@@ -93,6 +89,7 @@ def _offers(grid: Microgrid, home: Home, t: int, prices: PriceChange) -> list[Of
             deliver_to=home.deposit_address(t),
             pay_to=home.deposit_address(t),
             expires_s=grid.ledger.grid.end_s(t),
+            least_w=energy[i].note.power_w,
         )
         for i in range(decision.notes)
     ]
@@ -103,15 +100,15 @@ def tie_break(grid: Microgrid, t: int) -> bytes:
     return keccak(f"petra tie-break/{grid.seed}/{t}".encode())
 
 
-def sign_trade(grid: Microgrid, trade: TradeProposal, offers: OffersByNote) -> Signed[Transact]:
-    """Both wallets check the joint transaction against their own offer and sign it."""
-    signatures = {}
-    for note_id in (trade.sell.energy.id, trade.buy.energy.id):
-        home, offer = offers[note_id]
-        received = grid.inboxes.deliver(home.name, trade.transact)
-        approval = home.wallet.approve(offer, received, grid.ledger.grid.interval_s)
-        signatures.update(grid.inboxes.deliver(BID_STORE, approval))
-    return grid.bidstore.complete(trade, tuple(signatures[owner] for owner in trade.transact.owners))
+def settle(grid: Microgrid, fills: Sequence[Fill]) -> tuple[Trade, ...]:
+    """The bid store carries its matches to the ledger; raises when any of them is refused."""
+    receipts = grid.bidstore.settle(fills)
+    grid.follow()
+    for receipt in receipts:
+        for refusal in (receipt.refusal, *receipt.fills):
+            if refusal is not None:
+                raise refusal
+    return tuple(trades_of(grid.latest, grid.ledger.grid.interval_s))
 
 
 def deposits(grid: Microgrid, t: int) -> list[Signed[Transact]]:

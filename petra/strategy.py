@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Protocol
 
-from bidstore.offer import Side
+from assets.orders import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from assets.intervals import IntervalGrid
 from assets.keys import Address, KeySource, SigningKey
 from assets.notes import IssuedNote, Kind, Note, NoteId, issued
+from assets.orders import Order, sign_order
 from assets.port import Entry
-from assets.transactions import Domain, Signed, Transact, digest, sign
-from bidstore.offer import Offer, SignedOffer, sign_offer
-from bidstore.trade import check_trade
+from assets.transactions import Domain, Signed, Transact, inputs_of, outputs_of, sign
+from bidstore.posting import Posting, sign_posting
 
 
 class Purpose(Enum):
@@ -36,8 +37,8 @@ class Use:
 class Wallet:
     """The keys and unspent notes of one home."""
 
-    def __init__(self, domain: Domain, keys: KeySource) -> None:
-        self._domain = domain
+    def __init__(self, domain: Domain, grid: IntervalGrid, keys: KeySource) -> None:
+        self._domain, self._grid = domain, grid
         self._source = keys
         self._keys: dict[Address, SigningKey] = {}
         self.uses: dict[Address, Use] = {}
@@ -59,11 +60,9 @@ class Wallet:
                 raise ValueError(f"expected ledger entry {self._next_seq}, got {entry.seq}; follow from where you were")
             self._next_seq += 1
             tx = entry.signed.tx
-            if isinstance(tx, Transact):
-                for spent in tx.inputs:
-                    self._notes.pop(spent.id, None)
-            outputs: tuple[Note, ...] = getattr(tx, "outputs", ())
-            for note in issued(outputs, entry.digest):
+            for spent in inputs_of(tx):
+                self._notes.pop(spent.id, None)
+            for note in issued(outputs_of(tx, self._grid.interval_s), entry.digest):
                 if note.note.owner in self._keys:
                     self._notes[note.id] = note
 
@@ -76,26 +75,16 @@ class Wallet:
         """The key of one of the wallet's addresses; raises ``KeyError`` for a foreign one."""
         return self._keys[address]
 
-    def offer(self, offer: Offer, challenge: bytes) -> SignedOffer:
-        """Sign an offer together with the bid store's challenge."""
-        return sign_offer(self._domain, offer, challenge, *self._signers((offer.energy, *offer.money)))
+    def post(self, order: Order, challenge: bytes) -> Posting:
+        """Sign an order, and the posting of it under the bid store's challenge: all that a trade needs of the wallet.
 
-    def approve(self, offer: Offer, trade: Transact, interval_s: int) -> dict[Address, bytes]:
-        """Signatures of the offer's owners under a joint transaction, by address.
-
-        Raises :class:`~bidstore.errors.TradeRefused` if the transaction gives less than ``offer`` demands or takes
-        anything else. No other address of the wallet ever signs, even if the transaction names one: a bid store that
-        slipped in a second note of the same home gets no signature for it.
+        The ledger holds whoever matches and settles it to these terms.
         """
-        check_trade(offer, trade, interval_s)
-        message = digest(self._domain, trade)
-        return {address: self._keys[address].sign(message) for address in offer.owners}
+        signed = sign_order(self._domain, order, *(self._keys[owner] for owner in order.owners))
+        return sign_posting(self._domain, signed, challenge, self._keys[order.energy.note.owner])
 
     def move(self, note: IssuedNote, to: Address) -> Signed[Transact]:
         """A transfer of one whole note to one address: how a note is deposited."""
         n = note.note
         tx = Transact((note,), (Note(n.kind, to, n.quantity, n.start, n.end),))
         return sign(self._domain, tx, self._keys[n.owner])
-
-    def _signers(self, notes: tuple[IssuedNote, ...]) -> list[SigningKey]:
-        return [self._keys[owner] for owner in Transact(notes, ()).owners]

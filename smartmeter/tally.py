@@ -8,7 +8,7 @@ from assets.intervals import IntervalGrid
 from assets.notes import Kind, Note
 from assets.port import Entry
 from assets.statement import billed_window, deposit_deadline_s, first_open_interval
-from assets.transactions import PriceChange, Regulate, Transact, Withdraw, price_in_force
+from assets.transactions import PriceChange, Regulate, Withdraw, outputs_of, price_in_force
 from assets.units import energy_wh
 from smartmeter.deposits import DepositAddresses
 
@@ -91,12 +91,9 @@ class Tally:
         match entry.signed.tx:
             case Regulate(prices=prices):
                 self._prices.extend(prices)
-            case Withdraw() as tx:
-                if tx.meter == self._meter:
-                    self._count_withdrawal(tx, entry.time_s)
-                self._count_deposits(entry, tx.outputs)
-            case Transact() as tx:
-                self._count_deposits(entry, tx.outputs)
+            case Withdraw() as tx if tx.meter == self._meter:
+                self._count_withdrawal(tx, entry.time_s)
+        self._count_deposits(entry, outputs_of(entry.signed.tx, self._grid.interval_s))
 
     def _count_withdrawal(self, tx: Withdraw, time_s: int) -> None:
         self.windows.add(tx.window)

@@ -25,9 +25,15 @@ library Digests {
         "Transact(bytes32[] inputs,Note[] outputs,bytes32 memo)"
         "Note(uint8 kind,address owner,uint64 quantity,uint32 start,uint32 end)"
     );
+    bytes32 private constant SETTLE_TYPE = keccak256(
+        "Settle(Fill[] fills)Fill(bytes32 sell,bytes32 buy,uint32 powerW,uint64 priceNanoPerWh)"
+    );
+    bytes32 private constant FILL_TYPE =
+        keccak256("Fill(bytes32 sell,bytes32 buy,uint32 powerW,uint64 priceNanoPerWh)");
+    bytes32 private constant CANCEL_TYPE = keccak256("Cancel(address owner,uint256 nonces)");
     bytes32 private constant REGULATE_TYPE = keccak256(
         "Regulate(uint64 nonce,FeederCapacity[] feeders,Authorisation[] authorise,uint32[] ban,"
-        "Settlement[] settle,PriceChange[] prices)"
+        "Settlement[] settle,PriceChange[] prices,uint40 timeS,address successor)"
         "Authorisation(uint32 meter,address key,uint32 feeder,uint64 maxEpaW,uint64 maxEcaW,uint64 creditNano)"
         "FeederCapacity(uint32 feeder,uint64 exportW,uint64 importW)"
         "PriceChange(uint64 timeS,uint64 consumptionNanoPerWh,uint64 productionNanoPerWh)"
@@ -35,7 +41,6 @@ library Digests {
     );
 
     /// Sizes of the static structs in calldata, in bytes.
-    uint256 private constant NOTE_SIZE = 160;
     uint256 private constant FEEDER_SIZE = 96;
     uint256 private constant AUTHORISATION_SIZE = 192;
     uint256 private constant SETTLEMENT_SIZE = 64;
@@ -57,19 +62,46 @@ library Digests {
         return keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash));
     }
 
-    /// @return the struct hash of a smart-meter transaction.
-    function ofWithdraw(IPetraLedger.Withdraw calldata tx_) internal pure returns (bytes32) {
-        return keccak256(abi.encode(WITHDRAW_TYPE, tx_.meter, tx_.nonce, tx_.window, _ofNotes(tx_.outputs)));
+    /// @return the struct hash of a smart-meter transaction, whose `count` output words lie in calldata from `outputs` on.
+    function ofWithdraw(uint256 meter, uint256 nonce, uint256 window, uint256 outputs, uint256 count)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(WITHDRAW_TYPE, meter, nonce, window, _ofNotes(outputs, count)));
     }
 
     /// @param ids the ids of the transaction's inputs, in order.
     /// @return the struct hash of an energy and financial transaction.
-    function ofTransact(IPetraLedger.Transact calldata tx_, bytes32[] memory ids) internal pure returns (bytes32) {
+    function ofTransact(bytes32[] memory ids, uint256 outputs, uint256 count, bytes32 memo)
+        internal
+        pure
+        returns (bytes32)
+    {
         bytes32 inputs;
         assembly ("memory-safe") {
             inputs := keccak256(add(ids, 0x20), shl(5, mload(ids)))
         }
-        return keccak256(abi.encode(TRANSACT_TYPE, inputs, _ofNotes(tx_.outputs), tx_.memo));
+        return keccak256(abi.encode(TRANSACT_TYPE, inputs, _ofNotes(outputs, count), memo));
+    }
+
+    /// @return the struct hash of a fill of the orders with these digests.
+    function ofFill(bytes32 sell, bytes32 buy, uint256 powerW, uint256 price) internal pure returns (bytes32) {
+        return keccak256(abi.encode(FILL_TYPE, sell, buy, powerW, price));
+    }
+
+    /// @return the struct hash of a settlement, of the hashes of its `count` fills in memory from `fills` on.
+    function ofSettle(uint256 fills, uint256 count) internal pure returns (bytes32) {
+        bytes32 hashed;
+        assembly ("memory-safe") {
+            hashed := keccak256(fills, shl(5, count))
+        }
+        return keccak256(abi.encode(SETTLE_TYPE, hashed));
+    }
+
+    /// @return the struct hash of a cancellation.
+    function ofCancel(address owner, uint256 nonces) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CANCEL_TYPE, owner, nonces));
     }
 
     /// @return the struct hash of a regulatory transaction.
@@ -83,17 +115,42 @@ library Digests {
                 _ofArray(AUTHORISATION_TYPE, authorise, tx_.authorise.length, AUTHORISATION_SIZE),
                 keccak256(abi.encodePacked(tx_.ban)),
                 _ofArray(SETTLEMENT_TYPE, settle, tx_.settle.length, SETTLEMENT_SIZE),
-                _ofArray(PRICE_TYPE, prices, tx_.prices.length, PRICE_SIZE)
+                _ofArray(PRICE_TYPE, prices, tx_.prices.length, PRICE_SIZE),
+                tx_.timeS,
+                tx_.successor
             )
         );
     }
 
-    function _ofNotes(IPetraLedger.Note[] calldata notes) private pure returns (bytes32) {
-        uint256 offset;
+    function _ofNotes(uint256 outputs, uint256 count) private pure returns (bytes32 hash) {
+        bytes32 noteType = NOTE_TYPE;
         assembly ("memory-safe") {
-            offset := notes.offset
+            let buffer := mload(0x40)
+            let hashes := add(buffer, 0xc0)
+            let last := add(hashes, shl(5, count))
+            mstore(buffer, noteType)
+            for { let pos := hashes } lt(pos, last) { pos := add(pos, 0x20) } {
+                let note := calldataload(outputs)
+                let kind := and(shr(88, note), 0xff)
+                mstore(add(buffer, 0x20), kind)
+                mstore(add(buffer, 0x40), shr(96, note))
+                switch kind
+                case 3 {
+                    mstore(add(buffer, 0x60), and(note, 0xffffffffffffffff))
+                    mstore(add(buffer, 0x80), 0)
+                    mstore(add(buffer, 0xa0), 0)
+                }
+                default {
+                    let start := and(shr(16, note), 0xffffffff)
+                    mstore(add(buffer, 0x60), and(shr(48, note), 0xffffffff))
+                    mstore(add(buffer, 0x80), start)
+                    mstore(add(buffer, 0xa0), add(start, and(note, 0xffff)))
+                }
+                mstore(pos, keccak256(buffer, 0xc0))
+                outputs := add(outputs, 0x20)
+            }
+            hash := keccak256(hashes, sub(last, hashes))
         }
-        return _ofArray(NOTE_TYPE, offset, notes.length, NOTE_SIZE);
     }
 
     function _offsets(IPetraLedger.Regulate calldata tx_)
@@ -126,9 +183,9 @@ library Digests {
             let last := add(hashes, shl(5, count))
             let hashed := add(size, 0x20)
             mstore(buffer, typeHash)
-            for { let at := hashes } lt(at, last) { at := add(at, 0x20) } {
+            for { let pos := hashes } lt(pos, last) { pos := add(pos, 0x20) } {
                 calldatacopy(add(buffer, 0x20), offset, size)
-                mstore(at, keccak256(buffer, hashed))
+                mstore(pos, keccak256(buffer, hashed))
                 offset := add(offset, size)
             }
             hash := keccak256(hashes, sub(last, hashes))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from assets.chainlog import LogReader
 from assets.errors import LogTampered, Refusal
-from assets.keys import Digest
 from assets.ledger import LedgerState, apply, check
 from assets.notes import Kind
 from assets.port import Entry
 from assets.statement import billed_window, first_open_interval
-from assets.transactions import Transact, Withdraw, digest
+from assets.transactions import Settle, Withdraw, digest
 from assets.units import energy_wh
 from petra.audit.error import AuditError
+from petra.trade import Trade, trades_of
 
 ByMeter = Counter[tuple[int, int]]
 """A quantity by (meter, interval)."""
@@ -30,7 +30,8 @@ class Replay:
     signatures: int = 0
     issued: dict[Kind, ByMeter] = field(default_factory=lambda: {kind: Counter() for kind in Kind})
     """Energy (Wh) or FA (nano-units) that each meter issued, by the interval on whose bill it stands."""
-    transfers: dict[Digest, Transact] = field(default_factory=dict)
+    trades: list[Trade] = field(default_factory=list)
+    """Settled fills, in the ledger's order."""
 
     def follow(self, entry: Entry) -> None:
         """Check ``entry`` by all rules of the ledger and apply it. Raises ``ValueError`` or a ``Refusal``."""
@@ -40,14 +41,15 @@ class Replay:
         if digest(self.state.domain, tx) != entry.digest:
             raise ValueError("the digest is not that of the transaction")
         self.state.time_s = entry.time_s
-        check(self.state, entry.signed)
-        apply(self.state, tx)
+        check(self.state, entry.signed, entry.digest)
+        apply(self.state, tx, entry.digest)
         self.entries += 1
         self.signatures += len(entry.signed.signatures)
         if isinstance(tx, Withdraw):
             self._count(tx, entry.time_s)
-        elif isinstance(tx, Transact):
-            self.transfers[entry.digest] = tx
+        elif isinstance(tx, Settle):
+            self.trades += trades_of((entry,), self.state.grid.interval_s)
+            self.signatures += sum(len(s.signatures) for fill in tx.fills for s in (fill.sell, fill.buy))
 
     def _count(self, tx: Withdraw, time_s: int) -> None:
         grid = self.state.grid

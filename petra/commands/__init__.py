@@ -1,1 +1,1 @@
-"""Groups of commands, one module each."""
+"""Groups of the command line, one module each."""

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from petra.commands.shown import one_sentence_errors, show
+from petra.commands.errors import one_sentence_errors
+from petra.commands.shown import show
 
 app = typer.Typer(no_args_is_help=True, help="The operator's desk: grid check, controller, administration, bills.")
 

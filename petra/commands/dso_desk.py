@@ -9,7 +9,7 @@ import typer
 from assets.transactions import FeederCapacity, Regulate
 from dso.desk.folder import DeskFolder, address
 from petra.commands.dso import app
-from petra.commands.shown import one_sentence_errors
+from petra.commands.errors import one_sentence_errors
 
 if TYPE_CHECKING:
     from contracts.ledger import EvmLedger

@@ -10,7 +10,8 @@ import csv
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -97,7 +98,7 @@ def read_profiles(
     )
 
 
-def _text_lines(path: Path) -> Iterator[str]:
+def _text_lines(path: Path) -> Generator[str, None, None]:
     """Lines of the file with their ends; raises :class:`ProfileError` where bytes cannot be read or decoded."""
     number = 0
     raw = b"\n"
@@ -123,7 +124,12 @@ def _read(path: Path) -> dict[int, _Series]:
     """Every row of the file, by home; refuses what is wrong with a row in itself, duplicates and disorder."""
     if not path.name.endswith((".csv", ".csv.gz")):
         raise ProfileError(path, WHOLE_FILE, "not a file of profiles; give a .csv or .csv.gz file")
-    rows = csv.reader(_text_lines(path), strict=True)
+    with closing(_text_lines(path)) as lines:  # not left to the garbage collector when a row is refused
+        return _series(path, lines)
+
+
+def _series(path: Path, lines: Iterator[str]) -> dict[int, _Series]:
+    rows = csv.reader(lines, strict=True)
     series: dict[int, _Series] = {}
     line_of: dict[tuple[datetime, int], int] = {}
     parsed: dict[str, datetime] = {}  # every home repeats the same times, and parsing them is the slowest part

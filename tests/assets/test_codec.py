@@ -20,44 +20,10 @@ from assets.errors import EncodingError
 from assets.keys import Address, Digest
 from assets.notes import IssuedNote, Kind, Note, epa, fa
 from assets.port import Entry
-from assets.transactions import (
-    Authorisation,
-    FeederCapacity,
-    PriceChange,
-    Regulate,
-    Settlement,
-    Signed,
-    Transact,
-    Withdraw,
-)
+from assets.transactions import Signed, Transact
+from tests.assets.drawing import digests, issued_notes, signed_transactions, u64
 
-uint32 = st.integers(0, 2**32 - 1)
-uint64 = st.integers(0, 2**64 - 1)
-addresses = st.binary(min_size=20, max_size=20).map(Address)
-digests = st.binary(min_size=32, max_size=32).map(Digest)
-notes = st.builds(Note, st.sampled_from(Kind), addresses, uint64, uint32, uint32)
-issued_notes = st.builds(IssuedNote, notes, digests, uint32)
-
-
-def tuples(items):
-    return st.lists(items, max_size=3).map(tuple)
-
-
-transactions = st.one_of(
-    st.builds(Withdraw, uint32, uint64, uint32, tuples(notes)),
-    st.builds(Transact, tuples(issued_notes), tuples(notes), digests),
-    st.builds(
-        Regulate,
-        uint64,
-        tuples(st.builds(FeederCapacity, uint32, uint64, uint64)),
-        tuples(st.builds(Authorisation, uint32, addresses, uint32, uint64, uint64, uint64)),
-        tuples(uint32),
-        tuples(st.builds(Settlement, uint32, uint64)),
-        tuples(st.builds(PriceChange, uint64, uint64, uint64)),
-    ),
-)
-signed_transactions = st.builds(Signed, transactions, tuples(st.binary(min_size=65, max_size=65)))
-entries = st.builds(Entry, uint64, uint64, digests, signed_transactions)
+entries = st.builds(Entry, u64, u64, digests, signed_transactions)
 
 OWNER = Address(bytes(range(20)))
 NOTE = epa(OWNER, 500, 3, 4)
@@ -146,7 +112,7 @@ INPUT = ("signed", "tx", "inputs", 0)
         (("signed", "tx", "type"), "withdraw", "entry.signed.tx.meter: missing"),
         (("signed", "tx", "type"), ..., "entry.signed.tx.type: expected one of"),
         (("signed", "tx", "memo"), ..., "entry.signed.tx.memo: missing"),
-        ((*INPUT, "index"), 2**32, "entry.signed.tx.inputs[0].index: expected an integer from 0 to 2**32-1"),
+        ((*INPUT, "index"), 2**16, "entry.signed.tx.inputs[0].index: expected an integer from 0 to 2**16-1"),
         ((*INPUT, "note", "kind"), 1, 'entry.signed.tx.inputs[0].note.kind: expected one of "EPA", "ECA", "FA"'),
         ((*INPUT, "note", "kind"), "epa", "entry.signed.tx.inputs[0].note.kind: expected one of"),
         ((*INPUT, "note", "owner"), "0x", "entry.signed.tx.inputs[0].note.owner: expected 0x and 40"),

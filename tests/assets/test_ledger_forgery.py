@@ -111,5 +111,5 @@ def test_no_note_id_is_ever_created_twice(community):
 def test_a_signature_for_another_ledger_is_worth_nothing_here(community, other):
     signed = sign(other, Withdraw(1, 0, 0, (NOTE,)), community.meters[1])
     with pytest.raises(Exception, match="BadSignature") as caught:
-        check(community.state, signed)
+        check(community.state, signed, digest(community.state.domain, signed.tx))
     assert caught.value.args[0] == community.meters[1].address

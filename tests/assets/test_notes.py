@@ -4,28 +4,63 @@ from eth_utils import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.errors import EncodingError
 from assets.keys import Address, Digest
-from assets.notes import IssuedNote, Kind, Note, eca, epa, fa, issued, word
+from assets.notes import IssuedNote, Kind, Note, eca, epa, fa, issued, note_of_word, note_word
+from assets.words import word
+from tests.assets.drawing import issued_notes, notes
 
 OWNER = Address(bytes(range(1, 21)))
-uint32, uint64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
-notes = st.builds(Note, st.sampled_from(Kind), st.binary(min_size=20, max_size=20).map(Address), uint64, uint32, uint32)
-issued_notes = st.builds(IssuedNote, notes, st.binary(min_size=32, max_size=32).map(Digest), uint32)
 
 
 @given(issued_notes)
-def test_a_note_id_is_the_hash_of_its_abi_encoding(issued_note):
-    n = issued_note.note
-    encoded = encode(
-        ["uint8", "address", "uint64", "uint32", "uint32", "bytes32", "uint256"],
-        [int(n.kind), "0x" + n.owner.hex(), n.quantity, n.start, n.end, issued_note.origin, issued_note.index],
-    )
-    assert issued_note.id == keccak(encoded)
+def test_a_note_id_is_the_hash_of_its_three_words(issued_note):
+    words = (note_word(issued_note.note), issued_note.origin, issued_note.index)
+    assert issued_note.id == keccak(encode(["bytes32", "bytes32", "uint256"], words))
+
+
+@given(notes)
+def test_a_note_has_one_word_and_a_word_one_note(note):
+    assert note_of_word(note_word(note)) == note
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_bytes_are_the_word_of_one_note_or_of_none(packed):
+    try:
+        note = note_of_word(packed)
+    except EncodingError:
+        return
+    assert note_word(note) == packed
+
+
+def test_the_word_of_a_note_is_laid_out_as_documented():
+    energy = epa(OWNER, 0x01020304, 0x05060708, 0x05060708 + 9)
+    assert note_word(energy) == OWNER + bytes.fromhex("010001020304050607080009")
+    assert note_word(fa(OWNER, 0x0102030405060708)) == OWNER + bytes.fromhex("030000000102030405060708")
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        epa(OWNER, 2**32, 0, 0),
+        epa(OWNER, -1, 0, 0),
+        epa(OWNER, 1, 3, 2),
+        epa(OWNER, 1, 0, 2**16),
+        eca(OWNER, 1, 2**32 - 1, 2**32),
+        fa(OWNER, 2**64),
+        Note(Kind.FA, OWNER, 1, 0, 1),
+        Note(256, OWNER, 1, 0, 0),
+        Note(Kind.EPA, Address(b"short"), 1, 0, 0),
+    ],
+)
+def test_what_has_no_word_is_an_encoding_error(note):
+    with pytest.raises(EncodingError):
+        note_word(note)
 
 
 def test_a_note_id_is_the_golden_one():
     issued_note = IssuedNote(epa(OWNER, 500, 3, 4), Digest(b"\xab" * 32), 2)
-    assert issued_note.id.hex() == "b77ca1618b10105ba09c4d98cd6148b2d353ae4870eaf25b1b3b80d9f1b49c9c"
+    assert issued_note.id.hex() == "e4533adb660307d0b3037f843418b4f5ca5f5f3f0a6cc211a80fca10c6ce6da2"
 
 
 @given(issued_notes, issued_notes)

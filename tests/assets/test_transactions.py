@@ -1,6 +1,6 @@
 """EIP-712 digests, compared with eth_account, and golden vectors for whoever writes a second implementation.
 
-``vectors/eip712.json`` is written by ``python tests/assets/test_transactions.py``: digests and note ids come from
+``vectors/eip712.json`` is written by ``python -m tests.assets.test_transactions``: digests and note ids come from
 eth_account and eth_abi alone, never from the code under test. Each case holds the domain, the transaction in the
 canonical encoding of :mod:`assets.codec`, its digest, the ids of its inputs and outputs, and signatures; ``refused``
 holds signatures that recover nobody.
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from eth_abi import encode
+from eth_abi.packed import encode_packed
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
@@ -21,12 +22,15 @@ from hypothesis import strategies as st
 from assets.codec import signed_from_json, signed_to_json
 from assets.keys import ORDER, ZERO_ADDRESS, Address, Digest, SigningKey, recover_address
 from assets.notes import IssuedNote, Kind, Note, eca, epa, fa, issued
+from assets.orders import Fill, Order, Side, SignedOrder, order_digest
 from assets.transactions import (
     Authorisation,
+    Cancel,
     Domain,
     FeederCapacity,
     PriceChange,
     Regulate,
+    Settle,
     Settlement,
     Signed,
     Transact,
@@ -34,6 +38,16 @@ from assets.transactions import (
     Withdraw,
     digest,
     sign,
+)
+from tests.assets.drawing import (
+    addresses,
+    cancellations,
+    orders,
+    regulations,
+    settlements,
+    transactions,
+    transfers,
+    withdrawals,
 )
 
 VECTORS = Path(__file__).parent / "vectors" / "eip712.json"
@@ -54,13 +68,23 @@ TYPES = {
     "Transact": members("bytes32[] inputs,Note[] outputs,bytes32 memo"),
     "Regulate": members(
         "uint64 nonce,FeederCapacity[] feeders,Authorisation[] authorise,uint32[] ban,"
-        "Settlement[] settle,PriceChange[] prices"
+        "Settlement[] settle,PriceChange[] prices,uint40 timeS,address successor"
     ),
+    "Order": members(
+        "uint8 side,bytes32 energy,bytes32[] money,uint64 limitNanoPerWh,address deliverTo,address payTo,"
+        "uint64 expiresS,uint32 leastW,address keepAt,uint8 nonce"
+    ),
+    "Fill": members("bytes32 sell,bytes32 buy,uint32 powerW,uint64 priceNanoPerWh"),
+    "Settle": members("Fill[] fills"),
+    "Cancel": members("address owner,uint256 nonces"),
 }
 USED = {
     "Withdraw": ["Note"],
     "Transact": ["Note"],
     "Regulate": ["FeederCapacity", "Authorisation", "Settlement", "PriceChange"],
+    "Settle": ["Fill"],
+    "Order": [],
+    "Cancel": [],
 }
 
 
@@ -79,12 +103,18 @@ def note_message(note: Note) -> dict[str, Any]:
 
 
 def abi_note_id(issued_note: IssuedNote) -> bytes:
-    types = ["uint8", "address", "uint64", "uint32", "uint32", "bytes32", "uint256"]
-    fields = [*note_message(issued_note.note).values(), issued_note.origin, issued_note.index]
-    return keccak(encode(types, fields))
+    """Keccak-256 of the note's packed word, its origin and its index, by eth_abi's packing alone."""
+    note = issued_note.note
+    if note.kind == Kind.FA:
+        types, fields = ["uint24", "uint64"], [0, note.quantity]
+    else:
+        further = note.end - note.start
+        types, fields = ["uint8", "uint32", "uint32", "uint16"], [0, note.quantity, note.start, further]
+    packed = encode_packed(["address", "uint8", *types], [as_hex(note.owner), int(note.kind), *fields])
+    return keccak(encode(["bytes32", "bytes32", "uint256"], [packed, issued_note.origin, issued_note.index]))
 
 
-def message(tx: Transaction) -> dict[str, Any]:
+def message(domain: Domain, tx: Transaction | Order) -> dict[str, Any]:
     match tx:
         case Withdraw():
             notes = [note_message(note) for note in tx.outputs]
@@ -92,6 +122,32 @@ def message(tx: Transaction) -> dict[str, Any]:
         case Transact():
             notes = [note_message(note) for note in tx.outputs]
             return {"inputs": [abi_note_id(i) for i in tx.inputs], "outputs": notes, "memo": tx.memo}
+        case Order():
+            return {
+                "side": int(tx.side),
+                "energy": abi_note_id(tx.energy),
+                "money": [abi_note_id(note) for note in tx.money],
+                "limitNanoPerWh": tx.limit_nano_per_wh,
+                "deliverTo": as_hex(tx.deliver_to),
+                "payTo": as_hex(tx.pay_to),
+                "expiresS": tx.expires_s,
+                "leastW": tx.least_w,
+                "keepAt": as_hex(tx.keep_at),
+                "nonce": tx.nonce,
+            }
+        case Settle():
+            fills = [
+                {
+                    "sell": wallet_digest(domain, fill.sell.order),
+                    "buy": wallet_digest(domain, fill.buy.order),
+                    "powerW": fill.power_w,
+                    "priceNanoPerWh": fill.price_nano_per_wh,
+                }
+                for fill in tx.fills
+            ]
+            return {"fills": fills}
+        case Cancel():
+            return {"owner": as_hex(tx.owner), "nonces": tx.nonces}
         case Regulate():
             return {
                 "nonce": tx.nonce,
@@ -117,10 +173,12 @@ def message(tx: Transaction) -> dict[str, Any]:
                     }
                     for p in tx.prices
                 ],
+                "timeS": tx.time_s,
+                "successor": as_hex(tx.successor),
             }
 
 
-def typed_data(domain: Domain, tx: Transaction) -> dict[str, Any]:
+def typed_data(domain: Domain, tx: Transaction | Order) -> dict[str, Any]:
     name = type(tx).__name__
     return {
         "types": {key: TYPES[key] for key in ("EIP712Domain", name, *USED[name])},
@@ -131,38 +189,17 @@ def typed_data(domain: Domain, tx: Transaction) -> dict[str, Any]:
             "chainId": domain.chain_id,
             "verifyingContract": as_hex(domain.contract),
         },
-        "message": message(tx),
+        "message": message(domain, tx),
     }
 
 
-def wallet_digest(domain: Domain, tx: Transaction) -> bytes:
+def wallet_digest(domain: Domain, tx: Transaction | Order) -> bytes:
     """The digest that any EIP-712 wallet would sign."""
     signable = encode_typed_data(full_message=typed_data(domain, tx))
     return keccak(b"\x19" + signable.version + signable.header + signable.body)
 
 
-uint32, uint64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
-addresses = st.binary(min_size=20, max_size=20).map(Address)
-digests = st.binary(min_size=32, max_size=32).map(Digest)
-notes = st.builds(Note, st.sampled_from(Kind), addresses, uint64, uint32, uint32)
-
-
-def tuples(items):
-    return st.lists(items, max_size=3).map(tuple)
-
-
 domains = st.builds(Domain, st.integers(0, 2**256 - 1), addresses)
-withdrawals = st.builds(Withdraw, uint32, uint64, uint32, tuples(notes))
-transfers = st.builds(Transact, tuples(st.builds(IssuedNote, notes, digests, uint32)), tuples(notes), digests)
-regulations = st.builds(
-    Regulate,
-    uint64,
-    tuples(st.builds(FeederCapacity, uint32, uint64, uint64)),
-    tuples(st.builds(Authorisation, uint32, addresses, uint32, uint64, uint64, uint64)),
-    tuples(uint32),
-    tuples(st.builds(Settlement, uint32, uint64)),
-    tuples(st.builds(PriceChange, uint64, uint64, uint64)),
-)
 
 
 @given(domains, withdrawals)
@@ -180,12 +217,32 @@ def test_the_digest_of_a_regulation_is_the_one_a_wallet_signs(domain, tx):
     assert digest(domain, tx) == wallet_digest(domain, tx)
 
 
-transactions = st.one_of(withdrawals, transfers, regulations)
+@given(domains, settlements)
+def test_the_digest_of_a_settlement_is_that_of_its_typed_data(domain, tx):
+    assert digest(domain, tx) == wallet_digest(domain, tx)
+
+
+@given(domains, st.one_of(orders(Side.SELL), orders(Side.BUY)))
+def test_the_digest_of_an_order_is_the_one_a_wallet_signs(domain, order):
+    assert order_digest(domain, order) == wallet_digest(domain, order)
+
+
+@given(domains, cancellations)
+def test_the_digest_of_a_cancellation_is_the_one_a_wallet_signs(domain, tx):
+    assert digest(domain, tx) == wallet_digest(domain, tx)
+
+
+def unsigned(tx):
+    """A settlement without the signatures of its orders: they are not part of its digest."""
+    if not isinstance(tx, Settle):
+        return tx
+    bare = [(f.sell.order, f.buy.order, f.power_w, f.price_nano_per_wh) for f in tx.fills]
+    return Settle, bare
 
 
 @given(domains, transactions, transactions)
 def test_different_transactions_have_different_digests(domain, one, other):
-    assert (digest(domain, one) == digest(domain, other)) == (one == other)
+    assert (digest(domain, one) == digest(domain, other)) == (unsigned(one) == unsigned(other))
 
 
 @given(domains, domains, transactions)
@@ -223,13 +280,24 @@ def golden() -> dict[str, Any]:
     need = IssuedNote(eca(neighbour, 500, 3, 4), Digest(b"\xbb" * 32), 1)
     money = IssuedNote(fa(neighbour, 2**63 - 1), Digest(b"\xbb" * 32), 255)
     trade = (epa(neighbour, 500, 3, 4), eca(home, 500, 3, 4), fa(home, 2**63 - 1))
-    cases: list[tuple[str, Transaction, int]] = [
+    meter, keep = Address(b"\x33" * 20), Address(b"\x44" * 20)
+    sell = Order(Side.SELL, sun, (), 1, meter, keep, 2_000_000_000, 500)
+    buy = Order(Side.BUY, need, (money,), 2**64 - 1, meter, keep, 2**64 - 1, 100, home, 255)
+    cases: list[tuple[str, Transaction | Order, int]] = [
         ("withdraw one note", Withdraw(1, 0, 3, (epa(home, 500, 3, 4),)), 1),
         ("withdraw all kinds", Withdraw(2**32 - 1, 2**64 - 1, 2**32 - 1, (eca(home, 8, 0, 1023), fa(home, 9))), 1),
         ("withdraw nothing", Withdraw(0, 0, 0, ()), 1),
         ("trade", Transact((sun, need, money), trade), 2),
         ("transfer with memo", Transact((sun,), (epa(neighbour, 500, 3, 4),), Digest(bytes(range(32)))), 1),
-        ("a malformed kind has a digest too", Withdraw(1, 0, 0, (Note(255, ZERO_ADDRESS, 2**64 - 1, 9, 3),)), 1),
+        ("a malformed kind has a digest too", Withdraw(1, 0, 0, (Note(255, ZERO_ADDRESS, 2**32 - 1, 3, 9),)), 1),
+        ("sell order", sell, 1),
+        ("buy order", buy, 2),
+        (
+            "settle",
+            Settle((Fill(SignedOrder(sell, ()), SignedOrder(buy, ()), 500, 2**62),)),
+            0,
+        ),
+        ("cancel", Cancel(home, 2**255 + 5), 1),
         ("regulate nothing", Regulate(0), 1),
         (
             "regulate everything",
@@ -240,6 +308,8 @@ def golden() -> dict[str, Any]:
                 (2, 1),
                 (Settlement(1, 12),),
                 (PriceChange(1_600_000_000, 240_000, 90_000), PriceChange(1_600_003_600, 0, 0)),
+                1_600_000_000,
+                neighbour,
             ),
             1,
         ),
@@ -249,16 +319,17 @@ def golden() -> dict[str, Any]:
         expected = wallet_digest(domain, tx)
         signatures = tuple(bytes(Account.unsafe_sign_hash(expected, s).signature) for s in secrets[:signers])
         well_formed = not isinstance(tx, Withdraw) or all(note.kind in set(Kind) for note in tx.outputs)
-        created = () if isinstance(tx, Regulate) else issued(tx.outputs, Digest(expected))
+        created = issued(tx.outputs, Digest(expected)) if isinstance(tx, Withdraw | Transact) else ()
+        transaction = well_formed and not isinstance(tx, Order)
         out.append(
             {
                 "name": name,
-                "transaction": signed_to_json(Signed(tx, signatures)) if well_formed else None,
+                "transaction": signed_to_json(Signed(tx, signatures)) if transaction else None,
                 "typed_data": json.loads(json.dumps(typed_data(domain, tx), default=as_hex)),
                 "digest": as_hex(expected),
                 "signers": [as_hex(key.address) for key in keys[:signers]],
                 "signatures": [as_hex(s) for s in signatures],
-                "input_ids": [as_hex(abi_note_id(i)) for i in tx.inputs] if isinstance(tx, Transact) else [],
+                "input_ids": [as_hex(abi_note_id(i)) for i in getattr(tx, "inputs", getattr(tx, "notes", ()))],
                 "output_ids": [as_hex(abi_note_id(i)) for i in created],
             }
         )
@@ -281,7 +352,7 @@ def golden() -> dict[str, Any]:
         "empty": b"",
     }
     return {
-        "origin": "python tests/assets/test_transactions.py (eth_account, eth_abi)",
+        "origin": "python -m tests.assets.test_transactions (eth_account, eth_abi)",
         "domain": {"chain_id": domain.chain_id, "contract": as_hex(domain.contract)},
         "cases": out,
         "refused": [{"name": name, "digest": as_hex(hashed), "signature": as_hex(sig)} for name, sig in bad.items()],
@@ -308,7 +379,7 @@ def test_golden_digests_note_ids_and_signers_are_met(case):
     assert [as_hex(recover_address(expected, s)) for s in signed.signatures] == case["signers"]
     if isinstance(signed.tx, Transact):
         assert [as_hex(i.id) for i in signed.tx.inputs] == case["input_ids"]
-    if not isinstance(signed.tx, Regulate):
+    if isinstance(signed.tx, Withdraw | Transact):
         assert [as_hex(i.id) for i in issued(signed.tx.outputs, Digest(expected))] == case["output_ids"]
 
 

@@ -13,9 +13,11 @@ from assets.keys import SigningKey
 from benchmarks import mixes
 from benchmarks.row import Reference, Row
 from benchmarks.sizes import TINY
-from benchmarks.suite import SUBJECTS
+from benchmarks.suite import SUITES
 from benchmarks.table import figure, render
 from benchmarks.timer import again, medians_s
+
+SUBJECTS = {name: rows for suite in SUITES.values() for name, rows in suite.items()}
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

@@ -9,19 +9,20 @@ from assets.intervals import IntervalGrid
 from assets.keys import Address, SigningKey, ThrowAwayKeys
 from assets.ledger import SpecLedger
 from assets.notes import IssuedNote, Note, eca, epa, fa, issued
+from assets.orders import Order, Side, sign_order
 from assets.transactions import (
     Authorisation,
+    Cancel,
     Domain,
     FeederCapacity,
     Regulate,
-    Signed,
     Transact,
     Withdraw,
     digest,
     sign,
 )
-from bidstore.book import BidStore, TradeProposal
-from bidstore.offer import Offer, Side, SignedOffer, sign_offer
+from bidstore.book import BidStore
+from bidstore.posting import Posting, sign_posting
 
 DOMAIN = Domain(31, Address(bytes(19) + b"\x01"))
 GRID = IntervalGrid(1_000_000, 900)
@@ -48,9 +49,9 @@ class Market:
         self.ledger.submit([signed])[0].require()
         return issued(notes, digest(self.ledger.domain, signed.tx))
 
-    def sale(self, limit: int = 100_000, *, power_w: int = 400, start: int = 5, end: int = 5) -> Offer:
+    def sale(self, limit: int = 100_000, *, power_w: int = 400, start: int = 5, end: int = 5) -> Order:
         (note,) = self.withdraw(epa(self.address(), power_w, start, end))
-        return Offer(Side.SELL, note, (), limit, self.address(), self.address(), GRID.end_s(end))
+        return Order(Side.SELL, note, (), limit, self.address(), self.address(), GRID.end_s(end), power_w)
 
     def purchase(
         self,
@@ -61,26 +62,25 @@ class Market:
         end: int = 5,
         money_nano: tuple[int, ...] = (10**9,),
         owners: tuple[Address, ...] = (),
-    ) -> Offer:
+    ) -> Order:
         owners = owners or tuple(self.address() for _ in range(1 + len(money_nano)))
         notes = (eca(owners[0], power_w, start, end), *(fa(o, m) for o, m in zip(owners[1:], money_nano, strict=True)))
         energy, *money = self.withdraw(*notes)
-        return Offer(Side.BUY, energy, tuple(money), limit, self.address(), self.address(), GRID.end_s(end))
+        return Order(Side.BUY, energy, tuple(money), limit, self.address(), self.address(), GRID.end_s(end), power_w)
 
-    def sign(self, offer: Offer, challenge: bytes | None = None) -> SignedOffer:
+    def sign(self, order: Order, challenge: bytes | None = None) -> Posting:
         challenge = self.store.challenge() if challenge is None else challenge
-        return sign_offer(self.ledger.domain, offer, challenge, *(self.keys[o] for o in offer.owners))
+        signed = sign_order(self.ledger.domain, order, *(self.keys[o] for o in order.owners))
+        return sign_posting(self.ledger.domain, signed, challenge, self.keys[order.energy.note.owner])
 
-    def post(self, *offers: Offer) -> list[bytes]:
-        return [self.store.post(self.sign(offer)) for offer in offers]
+    def post(self, *orders: Order) -> list[bytes]:
+        return [self.store.post(self.sign(order)) for order in orders]
 
-    def approvals(self, proposal: TradeProposal) -> dict[Address, bytes]:
-        message = digest(self.ledger.domain, proposal.transact)
-        return {owner: self.keys[owner].sign(message) for owner in proposal.transact.owners}
-
-    def complete(self, proposal: TradeProposal) -> Signed[Transact]:
-        approvals = self.approvals(proposal)
-        return self.store.complete(proposal, [approvals[o] for o in proposal.transact.owners])
+    def cancel(self, order: Order) -> None:
+        """Void an order on the ledger, behind the bid store's back."""
+        owner = order.energy.note.owner
+        cancellation = sign(self.ledger.domain, Cancel(owner, 1 << order.nonce), self.keys[owner])
+        self.ledger.submit([cancellation])[0].require()
 
     def spend(self, note: IssuedNote) -> None:
         """Move a note elsewhere, behind the bid store's back."""

@@ -1,4 +1,11 @@
-"""An in-process chain, ledgers on it, and a small world of actors."""
+"""An in-process chain, ledgers on it, and a small world of actors.
+
+With PETRA_TEST_RPC=URL in the environment the chain is the node at that URL instead, so that the same tests hold any
+network against the specification; docs/chain.md says which tests need a chain whose time can be set.
+"""
+
+import os
+import secrets
 
 import pytest
 
@@ -6,6 +13,7 @@ from assets.intervals import IntervalGrid
 from assets.keys import ThrowAwayKeys
 from assets.ledger import SpecLedger
 from assets.notes import Kind, Note, issued
+from assets.orders import Fill, Order, Side, sign_order
 from assets.transactions import (
     Authorisation,
     FeederCapacity,
@@ -18,8 +26,10 @@ from assets.transactions import (
 )
 from contracts import nodes
 from contracts.ledger import EvmLedger
+from contracts.relayer import RELAYER_KEY
 
-GENESIS_S = 1_700_000_000
+RPC = os.environ.get("PETRA_TEST_RPC")
+GENESIS_S = 4_102_444_800 if RPC else 1_700_000_000  # on a network of its own time: in the year 2100, so never past
 METER, OTHER_METER, BANNED_METER = 1, 2, 3
 FEEDER = 0
 
@@ -33,7 +43,7 @@ class World:
     GENESIS_S = GENESIS_S
     dso = _keys.fresh()
     meters = {m: _keys.fresh() for m in (METER, OTHER_METER, BANNED_METER)}  # noqa: RUF012
-    alice, bob = _keys.fresh(), _keys.fresh()
+    alice, bob, carol = _keys.fresh(), _keys.fresh(), _keys.fresh()
     grid = IntervalGrid(GENESIS_S, 3600)
 
     def __init__(self, ledger):
@@ -86,15 +96,58 @@ class World:
     def fa(self, amount_nano=1000, owner=None):
         return Note(Kind.FA, (owner or self.alice).address, amount_nano, 0, 0)
 
+    def order(self, side, energy, money=(), limit=1, key=None, **changes):
+        """An order of the owners of the notes; Alice's by default."""
+        note = energy.note
+        fields = {
+            "deliver_to": self.carol.address,
+            "pay_to": self.carol.address,
+            "expires_s": self.GENESIS_S + 10**6,
+            "least_w": note.quantity,
+            **changes,
+        }
+        order = Order(side, energy, tuple(money), limit, **fields)
+        by_address = {k.address: k for k in (self.alice, self.bob, self.carol)}
+        keys = [key] if key else [by_address[owner] for owner in order.owners]
+        return sign_order(self.domain, order, *keys)
+
+    def market(self, power_w=1000, amount_nano=5000):
+        """A seller's EPA note of Alice's, and Bob's ECA and FA notes."""
+        (energy,) = self.issue(self.epa(power_w, 2, 3))
+        demand, money = self.issue(
+            self.eca(power_w, 2, 3, owner=self.bob), self.fa(amount_nano, owner=self.bob), meter=self.OTHER_METER
+        )
+        return energy, demand, money
+
+    def fill(self, notes, price=2, power_w=None, sell=None, buy=None):
+        """The fill of a market's notes at a price; ``sell`` and ``buy`` change the orders."""
+        energy, demand, money = notes
+        return Fill(
+            self.order(Side.SELL, energy, limit=1, **(sell or {})),
+            self.order(Side.BUY, demand, (money,), **{"limit": 2, **(buy or {})}),
+            energy.note.quantity if power_w is None else power_w,
+            price,
+        )
+
 
 @pytest.fixture(scope="session")
 def chain():
-    return nodes.in_process(GENESIS_S - 1_000_000)
+    if RPC is None:
+        return nodes.in_process(GENESIS_S - 1_000_000)
+    # Where gas is free, an account that owns nothing relays; each worker has its own, so that no two share a nonce.
+    os.environ.setdefault(RELAYER_KEY, secrets.token_hex(32))
+    return nodes.connect(RPC)
 
 
 @pytest.fixture
 def evm(chain):
     return EvmLedger.deploy(chain, World.dso.address, World.grid)
+
+
+@pytest.fixture(scope="session")
+def make_world(chain):
+    """Makes worlds, each on a ledger of its own."""
+    return lambda: World(EvmLedger.deploy(chain, World.dso.address, World.grid))
 
 
 @pytest.fixture

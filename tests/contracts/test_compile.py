@@ -9,19 +9,20 @@ from assets.errors import REFUSALS
 from contracts import artifact, compile  # noqa: A004
 
 
-def test_the_artifact_is_what_the_sources_compile_to():
-    assert "agree" in compile.check()
+@pytest.mark.parametrize("contract", [compile.CONTRACT, *compile.STANDALONE])
+def test_the_artifact_is_what_the_sources_compile_to(contract):
+    assert "agree" in compile.check(contract)
 
 
 def test_a_changed_source_is_noticed_without_a_compiler(monkeypatch):
-    monkeypatch.setattr(compile, "sources", lambda: {"PetraLedger.sol": "contract Other {}"})
+    monkeypatch.setattr(compile, "sources", lambda contract: {"PetraLedger.sol": "contract Other {}"})
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(compile.CompilationFailed, match="make artifacts"):
         compile.check()
 
 
 def test_another_bytecode_is_noticed(monkeypatch):
-    monkeypatch.setattr(compile, "compile_sources", lambda: {**compile.recorded(), "bytecode": "0x00"})
+    monkeypatch.setattr(compile, "compile_sources", lambda contract: {**compile.recorded(), "bytecode": "0x00"})
     with pytest.raises(compile.CompilationFailed, match="make artifacts"):
         compile.check()
 
@@ -38,15 +39,21 @@ def test_without_a_compiler_the_hash_is_checked_and_the_remedy_named(monkeypatch
 def test_what_does_not_compile_is_reported(monkeypatch):
     if not (compile.HERE / "node_modules").exists():
         pytest.skip(compile.INSTALL)
-    monkeypatch.setattr(compile, "sources", lambda: {"PetraLedger.sol": "contract {"})
+    monkeypatch.setattr(compile, "sources", lambda contract: {"PetraLedger.sol": "contract {"})
     with pytest.raises(compile.CompilationFailed, match=r"PetraLedger\.sol"):
         compile.compile_sources()
 
 
-def test_the_contract_has_an_error_for_every_refusal_and_three_of_its_own():
+def test_the_contract_has_an_error_for_every_refusal_and_five_of_its_own():
     of_the_contract = {name for name, _ in artifact.error_types().values()}
     assert set(REFUSALS) <= of_the_contract
-    assert of_the_contract - set(REFUSALS) == {"BadDeployment", "NotRelayable", "RelayFailed"}
+    assert of_the_contract - set(REFUSALS) == {
+        "BadDeployment",
+        "Malformed",
+        "NotRelayable",
+        "OnlyLedger",
+        "RelayFailed",
+    }
 
 
 def test_committed_files_name_no_registry_and_no_place_of_this_machine():

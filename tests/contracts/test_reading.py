@@ -6,7 +6,7 @@ from assets.errors import Refusal
 from assets.keys import Address
 from assets.ledger import SpecLedger
 from assets.port import Entry, NoteStatus
-from assets.transactions import PriceChange
+from assets.transactions import Cancel, PriceChange, Regulate, sign
 from contracts import encoding
 from contracts.errors import NodeError
 from contracts.ledger import EvmLedger
@@ -22,6 +22,10 @@ def send(chain, world, data):
         "gasPrice": 2 * chain.eth.get_block("latest")["baseFeePerGas"],
     }
     chain.eth.send_transaction(transaction)
+
+
+def encode(world, signed):
+    return encoding.encode(signed, world.ledger._groups)
 
 
 def busy(world):
@@ -56,18 +60,22 @@ def test_another_reader_sees_the_same_and_the_specification_agrees(chain, world)
 
 def test_a_call_that_no_relay_carried_is_read_as_well(chain, world):
     signed = world.withdraw(world.epa())
-    send(chain, world, encoding.encode(signed))
+    send(chain, world, encode(world, signed))
     assert world.ledger.entries()[-1].signed == signed
 
 
 def test_a_call_in_another_layout_is_read_as_the_contract_reads_it(chain, world):
     """A relayer may lay a call out with other offsets; the signature still holds, so the ledger accepts it."""
-    signed = world.withdraw(world.epa())
-    call = encoding.encode(signed)
-    offsets = [int.from_bytes(call[at : at + 32], "big") + 32 for at in (4, 36)]
-    moved = call[:4] + b"".join(o.to_bytes(32, "big") for o in offsets) + b"\xff" * 32 + call[68:] + b"junk"
-    send(chain, world, encoding.encode_relay([moved]))
-    assert world.ledger.entries()[-1].signed == signed
+    for signed in (world.regulate(ban=(world.METER,)), sign(world.domain, Cancel(world.alice.address, 5), world.alice)):
+        call = encode(world, signed)
+        offsets = {Regulate: (4, 36), Cancel: (4 + 64,)}[type(signed.tx)]
+        moved = bytearray(call)
+        for place in offsets:
+            moved[place : place + 32] = word(int.from_bytes(call[place : place + 32], "big") + 32)
+        head = 4 + 32 * (2 if isinstance(signed.tx, Regulate) else 3)
+        moved[head:head] = b"\xff" * 32
+        send(chain, world, encoding.encode_relay([bytes(moved) + b"junk"]))
+        assert world.ledger.entries()[-1].signed == signed
 
 
 def word(value):
@@ -76,21 +84,17 @@ def word(value):
 
 def test_a_call_whose_offsets_point_backwards_is_read_as_the_contract_reads_it(chain, world):
     """The contract follows them; a reader that did not would be stopped for good by one malicious relayer."""
-    signed = world.withdraw(world.epa(), world.fa())
-    outputs = encoding.encode(signed)[4 + 64 + 128 : -32 * 6]
-    assert len(outputs) == 32 * 11
-    (signature,) = signed.signatures
-    strings = word(65) + signature + bytes(31)
-    tx = word(signed.tx.meter) + word(signed.tx.nonce) + word(signed.tx.window) + word(-len(outputs))
+    signed = sign(world.domain, Cancel(world.alice.address, 5), world.alice)
+    strings = word(65) + signed.signatures[0] + bytes(31)
     signatures = word(1) + word(-len(strings) - 32)
-    arguments = word(64 + len(outputs)) + word(64 + len(outputs) + len(tx) + len(strings))
-    send(chain, world, encoding.encode_relay([encoding.WITHDRAW + arguments + outputs + tx + strings + signatures]))
+    head = word(int.from_bytes(world.alice.address, "big")) + word(5) + word(96 + len(strings))
+    send(chain, world, encoding.encode_relay([encoding.CANCEL + head + strings + signatures]))
     assert world.ledger.entries()[-1].signed == signed
 
 
 def test_an_empty_array_at_a_place_before_the_call_is_read_as_the_contract_reads_it(chain, world):
     signed = world.regulate(ban=(world.METER,))
-    call = bytearray(encoding.encode(signed))
+    call = bytearray(encode(world, signed))
     prices_offset = 4 + 64 + 5 * 32
     call[prices_offset : prices_offset + 32] = word(-(2**200))
     send(chain, world, encoding.encode_relay([bytes(call)]))
@@ -113,15 +117,15 @@ def test_reading_again_asks_only_for_new_blocks(chain, world, monkeypatch):
 
 def test_a_long_chain_is_read_in_pieces(chain, world, monkeypatch):
     accepted = busy(world)
-    monkeypatch.setattr("contracts.ledger.CHUNK_BLOCKS", 2)
-    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger._since_block)
+    monkeypatch.setattr("contracts.sync.follower.CHUNK_BLOCKS", 2)
+    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger.since_block)
     assert [e.signed for e in reader.entries()[1:]] == accepted
 
 
 def test_a_node_that_fails_while_it_is_read_leaves_nothing_counted_twice(chain, world, monkeypatch):
     notes = [world.issue(world.epa())[0] for _ in range(3)]
-    monkeypatch.setattr("contracts.ledger.CHUNK_BLOCKS", 2)
-    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger._since_block)
+    monkeypatch.setattr("contracts.sync.follower.CHUNK_BLOCKS", 2)
+    reader = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger.since_block)
     answer, asked = chain.eth.get_logs, []
 
     def fail_at_the_second_question(question):
@@ -161,10 +165,13 @@ def test_two_ledgers_on_one_chain_do_not_mix(chain, world):
 def test_the_views_of_the_contract_agree_with_what_was_read(world):
     note, _ = world.issue(world.epa(1000, 0, 3), world.fa(500))
     views = world.ledger.views
-    assert views.status(note.id) is NoteStatus.UNSPENT
+    world.ledger.entries()
+    path = world.ledger._groups.path(note)
+    assert views.status(note, path) is NoteStatus.UNSPENT
+    assert views.status(note, ()) is NoteStatus.UNKNOWN
     assert views.meter_issued(world.METER, 3) == views.feeder_issued(world.FEEDER, 3) == (1000, 0)
     assert views.meter_issued(world.METER, 4) == (0, 0)
-    assert views.meter_credit(world.METER) == (500, 0)
+    assert views.meter_outstanding(world.METER) == 500
     assert views.meter_limits(99) is None
     assert views.feeder_caps(99) is None
     assert views.price_at(0) == world.ledger.price_at(0)

@@ -1,12 +1,16 @@
 """One relay transaction for many calls: each stands alone, and thrift with gas is never a verdict."""
 
+from dataclasses import replace
+
 import pytest
+from eth_abi import decode as abi_decode
 from eth_abi import encode as abi_encode
 
 from assets import errors
+from assets.groups import Groups
 from assets.notes import issued
 from assets.port import NoteStatus
-from assets.transactions import digest
+from assets.transactions import Settle, Signed, digest
 from contracts import artifact, encoding, events
 from contracts.errors import NodeError, RelayError
 from contracts.ledger import EvmLedger
@@ -23,6 +27,12 @@ def send(chain, world, data, gas=ENOUGH):
     price = 2 * chain.eth.get_block("latest")["baseFeePerGas"]
     tx = {"from": chain.eth.accounts[0], "to": to(chain, world), "data": data, "gas": gas, "gasPrice": price}
     return chain.eth.wait_for_transaction_receipt(chain.eth.send_transaction(tx))
+
+
+def encode(world, signed):
+    """The call with the paths of its inputs."""
+    world.ledger.entries()
+    return encoding.encode(signed, world.ledger._groups)
 
 
 def relay(chain, world, *calls, gas=ENOUGH):
@@ -61,10 +71,11 @@ def test_an_empty_batch_sends_nothing(world):
         b"\1\2\3",
         artifact.selectors("function")["status"] + bytes(32),
         encoding.encode_relay([]),
+        artifact.selectors("function")["fill"] + bytes(128),
     ],
 )
-def test_only_the_three_transactions_are_relayed(chain, world, call):
-    good = encoding.encode(world.withdraw(world.epa()))
+def test_only_transactions_are_relayed(chain, world, call):
+    good = encode(world, world.withdraw(world.epa()))
     assert relay(chain, world, good, call)["status"] == 0
     assert world.ledger.meter_nonce(world.METER) == 0
 
@@ -73,23 +84,86 @@ def test_only_the_three_transactions_are_relayed(chain, world, call):
     "malformed", [encoding.TRANSACT, encoding.WITHDRAW + bytes(64), encoding.REGULATE + b"\xff" * 99]
 )
 def test_bytes_that_are_no_such_call_undo_the_relay(chain, world, malformed):
-    good = encoding.encode(world.withdraw(world.epa()))
+    good = encode(world, world.withdraw(world.epa()))
     assert relay(chain, world, good, malformed)["status"] == 0
     assert world.ledger.meter_nonce(world.METER) == 0
 
 
-def test_a_dirty_word_is_no_transaction(chain, world):
-    call = bytearray(encoding.encode(world.withdraw(world.epa())))
-    dirty_owner = call.index(world.alice.address) - 1
-    call[dirty_owner] = 1
-    assert relay(chain, world, bytes(call))["status"] == 0
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(18 + 20, 1 << 7), (18 + 21, 1), (18 + 32 + 21, 1), (17, 1), (17, 3)],
+    ids=["kind", "a zero of EPA", "a zero of FA", "fewer outputs", "more outputs"],
+)
+def test_bits_without_a_meaning_and_wrong_lengths_are_no_transaction(chain, world, place, value):
+    call = bytearray(encode(world, world.withdraw(world.epa(), world.fa())))
+    body = 4 + 32 + 32
+    if place == 17:
+        call[body + place] = value
+    else:
+        call[body + place] ^= value
+    receipt = relay(chain, world, bytes(call))
+    refused = events.decode(receipt["logs"], world.domain.contract) if receipt["status"] else []
+    assert [type(e).__name__ for e in refused] in ([], ["Refused"])
+    assert world.ledger.meter_nonce(world.METER) == 0
+
+
+def test_only_the_ledger_itself_fills(chain, world):
+    fill = world.fill(world.market())
+    world.ledger.entries()
+    settle = encoding.encode(Signed(Settle((fill,)), ()), world.ledger._groups)
+    body, proofs = abi_decode(["bytes", "bytes"], settle[4:])
+    call = artifact.selectors("function")["fill"] + abi_encode(["bytes", "bytes"], [body[2:], proofs[2:]])
+    assert send(chain, world, call)["status"] == 0
+    assert send(chain, world, settle)["status"] == 1
+
+
+def test_a_wrong_path_is_no_refusal_of_the_note(chain, world):
+    """Whoever relays gives the paths: with a wrong one the note is unknown, and stays as it was."""
+    note, twin = world.issue(world.epa(), world.epa(2000))
+    moved = world.transact([note], [world.epa()], world.alice)
+    wrong = Groups()
+    wrong.add(note.origin, (note.note, replace(twin.note, quantity=7)))
+    receipt = relay(chain, world, encoding.encode(moved, wrong))
+    (refused,) = events.decode(receipt["logs"], world.domain.contract)
+    assert refused.refusal == errors.UnknownNote(note.id)
+    world.submit(moved).require()
+
+
+def test_a_note_is_spent_at_its_own_place_only(chain, world):
+    """The same path at a place beyond the tree would be the same note once more."""
+    note, _ = world.issue(world.epa(), world.epa(2000))
+    for index in (2, 3, 16, 17):
+        elsewhere = replace(note, index=index)
+        moved = world.transact([elsewhere], [world.epa()], world.alice)
+        path = world.ledger._groups.path(note)
+        call = encode(world, moved)
+        call = encoding.TRANSACT + abi_encode(
+            ["bytes", "bytes"], [abi_decode(["bytes", "bytes"], call[4:])[0], bytes([len(path)]) + b"".join(path)]
+        )
+        receipt = relay(chain, world, call)
+        (refused,) = events.decode(receipt["logs"], world.domain.contract)
+        assert refused.refusal == errors.UnknownNote(elsewhere.id)
+
+
+def test_settling_with_too_little_gas_never_becomes_a_refusal(chain, world):
+    fill = world.fill(world.market())
+    call = encode(world, Signed(Settle((fill,)), ()))
+    outcomes = set()
+    for gas in range(40_000, 140_000, 1777):
+        receipt = relay(chain, world, call, gas=gas)
+        emitted = events.decode(receipt["logs"], world.domain.contract)
+        assert [e for e in emitted if not isinstance(e, events.Accepted)] == []
+        outcomes.add(receipt["status"])
+        if receipt["status"] == 1:
+            break
+    assert outcomes == {0, 1}
 
 
 def test_too_little_gas_never_becomes_a_refusal(chain, world):
     """At every amount of gas a sound relay is recorded or undone as a whole; a refusal would be the relayer's doing."""
     notes = world.issue(world.epa(), world.epa(), world.epa(owner=world.bob))
     moved = world.transact(notes, [world.epa(3000)], world.alice, world.bob)
-    call = encoding.encode(moved)
+    call = encode(world, moved)
     full = chain.eth.estimate_gas(
         {"from": chain.eth.accounts[0], "to": to(chain, world), "data": encoding.encode_relay([call])}
     )
@@ -117,9 +191,10 @@ def test_the_binding_says_so_when_the_node_refuses_the_transaction(world, monkey
 
 
 def test_the_binding_does_not_believe_a_receipt_without_events(world, monkeypatch):
+    signed = world.withdraw(world.epa())
     monkeypatch.setattr("contracts.events.decode", lambda logs, contract: [])
     with pytest.raises(NodeError, match="do not answer"):
-        world.ledger.submit([world.withdraw(world.epa())])
+        world.ledger.submit([signed])
 
 
 def test_nobody_can_deploy_a_ledger_without_an_operator(chain, world):
@@ -128,7 +203,7 @@ def test_nobody_can_deploy_a_ledger_without_an_operator(chain, world):
 
 
 def test_a_large_batch_is_carried_in_several_transactions(world, monkeypatch):
-    monkeypatch.setattr("contracts.ledger.RELAY_BYTES", 1000)
+    monkeypatch.setattr("contracts.ledger.RELAY_BYTES", 500)
     monkeypatch.setattr(world.ledger, "_in_process", False)
     before = world.ledger.transactions
     batch = [world.withdraw(world.epa(100), nonce=n) for n in range(5)]

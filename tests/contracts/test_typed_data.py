@@ -1,12 +1,26 @@
 """EIP-712 digests: assets, eth-account's independent implementation, and the contract agree."""
 
+from dataclasses import replace
+
 import pytest
 from eth_abi import decode
 from eth_account.messages import _hash_eip191_message, encode_typed_data
 
 from assets.keys import recover_address
 from assets.notes import issued
-from assets.transactions import PriceChange, Regulate, Settlement, Transact, Withdraw, digest
+from assets.orders import Order, order_digest
+from assets.transactions import (
+    Cancel,
+    PriceChange,
+    Regulate,
+    Settle,
+    Settlement,
+    Signed,
+    Transact,
+    Withdraw,
+    digest,
+    sign,
+)
 from contracts import artifact, encoding
 
 NOTE = [
@@ -39,7 +53,24 @@ TYPES = {
         ban="uint32[]",
         settle="Settlement[]",
         prices="PriceChange[]",
+        timeS="uint40",
+        successor="address",
     ),
+    "Order": fields(
+        side="uint8",
+        energy="bytes32",
+        money="bytes32[]",
+        limitNanoPerWh="uint64",
+        deliverTo="address",
+        payTo="address",
+        expiresS="uint64",
+        leastW="uint32",
+        keepAt="address",
+        nonce="uint8",
+    ),
+    "Fill": fields(sell="bytes32", buy="bytes32", powerW="uint32", priceNanoPerWh="uint64"),
+    "Settle": fields(fills="Fill[]"),
+    "Cancel": fields(owner="address", nonces="uint256"),
 }
 
 
@@ -54,7 +85,15 @@ def as_message(value, kind):
 
 def by_eth_account(domain, tx):
     name = type(tx).__name__
-    message = as_message(tx, name) if not isinstance(tx, Transact) else transact_message(tx)
+    match tx:
+        case Transact():
+            message = transact_message(tx)
+        case Order():
+            message = as_message(replace(tx, energy=tx.energy.id, money=tuple(m.id for m in tx.money)), name)
+        case Settle():
+            message = {"fills": [fill_message(domain, fill) for fill in tx.fills]}
+        case _:
+            message = as_message(tx, name)
     signable = encode_typed_data(
         domain_data={
             "name": "PETra",
@@ -76,6 +115,11 @@ def transact_message(tx):
     }
 
 
+def fill_message(domain, fill):
+    sell, buy = ("0x" + by_eth_account(domain, signed.order).hex() for signed in (fill.sell, fill.buy))
+    return {"sell": sell, "buy": buy, "powerW": fill.power_w, "priceNanoPerWh": fill.price_nano_per_wh}
+
+
 def needed(name):
     nested = {f["type"].removesuffix("[]") for f in TYPES[name]} & set(TYPES)
     return {name} | nested
@@ -95,11 +139,23 @@ def signed_transactions(world):
             ban=(world.METER, world.OTHER_METER),
             settle=(Settlement(world.METER, 2**28),),
             prices=(PriceChange(2**33, 2, 1), PriceChange(2**34, 3, 3)),
+            time_s=2**35,
         )
     )
     receipts.append(world.submit(ruled))
-    assert [r.refusal for r in receipts] == [None] * 3
-    return [withdrawn, moved, ruled]
+    cancel = sign(world.domain, Cancel(world.bob.address, 2**255 + 3), world.bob)
+    receipts.append(world.submit(cancel))
+    assert [r.refusal for r in receipts] == [None] * 4
+    return [withdrawn, moved, ruled, cancel]
+
+
+def test_orders_and_settlements_have_the_digests_of_eth_account(world):
+    fill = world.fill(world.market(), sell={"nonce": 255, "keep_at": world.bob.address})
+    for signed in (fill.sell, fill.buy):
+        assert order_digest(world.domain, signed.order) == by_eth_account(world.domain, signed.order)
+    settle = Settle((fill,))
+    receipt = world.submit(Signed(settle, ())).require()
+    assert receipt.digest == world.ledger.entries()[-1].digest == by_eth_account(world.domain, settle)
 
 
 def test_digests_are_those_of_eth_account_and_of_the_contract(world, signed_transactions):

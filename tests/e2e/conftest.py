@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts.processes import ProgramMissing
+
 NPM_BIN = Path(__file__).parents[2] / "contracts" / "node_modules" / ".bin"
 INSTALL_ANVIL = "anvil is missing; run: npm ci --prefix contracts"
 
@@ -22,6 +24,21 @@ def program(name: str, install: str) -> str:
             pytest.fail(install)
         pytest.skip(install)
     return found
+
+
+@pytest.fixture(scope="session")
+def real_part():
+    """Asks a finder of :mod:`contracts` for its program; if it is missing the test is skipped, or fails if required."""
+
+    def find(finder):
+        try:
+            return finder()
+        except ProgramMissing as missing:
+            if os.environ.get("PETRA_REQUIRE_ALL") == "1":
+                pytest.fail(str(missing))
+            pytest.skip(str(missing))
+
+    return find
 
 
 @pytest.fixture

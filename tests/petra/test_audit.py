@@ -219,3 +219,19 @@ def test_a_wrong_conservation_figure_is_named(run_dir, name):
     summary["conservation"][name] += 1
     (run_dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     assert name in refused(run_dir).reason
+
+
+@pytest.mark.parametrize("name", ["trades.csv", "prices.csv"])
+@pytest.mark.parametrize("spoil", [b"\xff", b"\0", b'"', b"9" * 5000], ids=["no UTF-8", "zero", "quote", "huge number"])
+def test_bytes_that_are_no_table_are_refused_with_a_sentence(run_dir, name, spoil):
+    path = run_dir / name
+    header, first, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header + spoil + first + b"".join(rest))
+    assert refused(run_dir).file == name
+
+
+def test_a_price_row_cut_out_is_missed(run_dir):
+    path = run_dir / "prices.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:1] + lines[2:]))
+    assert refused(run_dir).file == "prices.csv"

@@ -8,6 +8,7 @@ from assets.keys import ThrowAwayKeys
 from assets.notes import epa, issued
 from assets.port import Entry
 from assets.transactions import Domain, Signed, Transact, Withdraw, digest
+from bidstore.posting import Posting
 from mixer import envelope
 from mixer.board import MemoryBoard
 from mixer.protocol import Phase
@@ -76,10 +77,10 @@ def test_an_offer_that_names_a_withdrawn_address_betrays_the_mixed_one(small_run
     """If a wallet offered a mixed note and asked for delivery to an address tied to its meter, the store would know."""
     truth = owners_of_addresses(small_run)
     home, offers = next(
-        (truth[m.offer.energy.note.owner], m)
+        (truth[m.signed.order.energy.note.owner], m)
         for m in small_run.grid.inboxes.received(BID_STORE)
-        if hasattr(m, "offer")
-        and any(m.offer.energy.id in {i.id for i in t.transact.inputs} for k in small_run.markets for t in k.trades)
+        if isinstance(m, Posting)
+        and any(m.signed in (t.fill.sell, t.fill.buy) for market in small_run.markets for t in market.trades)
     )
     withdrawn = next(
         note.owner
@@ -87,7 +88,8 @@ def test_an_offer_that_names_a_withdrawn_address_betrays_the_mixed_one(small_run
         if isinstance(entry.signed.tx, Withdraw) and entry.signed.tx.meter == home
         for note in entry.signed.tx.outputs
     )
-    leaky = replace(offers, offer=replace(offers.offer, deliver_to=withdrawn))
+    order = replace(offers.signed.order, deliver_to=withdrawn)
+    leaky = replace(offers, signed=replace(offers.signed, order=order))
     seen = learn(Observer(BID_STORE, received=[leaky]), small_run.entries, truth)
     assert seen.sellers_named + seen.buyers_named >= 1
     clean = learn(Observer(BID_STORE, received=[offers]), small_run.entries, truth)
@@ -109,7 +111,7 @@ def test_a_message_with_one_output_in_the_clear_links_its_sender(small_run):
 def test_a_link_from_the_board_names_the_trade(small_run):
     truth = owners_of_addresses(small_run)
     trade = next(t for market in small_run.markets for t in market.trades)
-    seller = trade.sell.energy.note.owner
+    seller = trade.fill.sell.order.energy.note.owner
     board = Observer("board", linked={seller: frozenset({truth[seller]})})
     assert learn(board, small_run.entries, truth).sellers_named == 1
 
@@ -125,12 +127,16 @@ def test_nobody_names_a_trader_in_an_honest_run(small_run):
 
 def test_the_dso_gets_totals_and_no_reading(small_run):
     dso = next(row for row in who_learnt_what(small_run) if row.observer == DSO)
-    assert (dso.bills, dso.readings, dso.limit_prices) == (6, 0, 0)
+    assert (dso.bills, dso.readings) == (6, 0)
 
 
-def test_only_the_bid_store_sees_limit_prices(small_run):
+def test_all_see_the_limits_of_settled_orders_and_only_the_bid_store_those_of_others(small_run):
+    settled = 2 * sum(len(market.trades) for market in small_run.markets)
     for row in who_learnt_what(small_run):
-        assert (row.limit_prices > 0) == (row.observer == BID_STORE)
+        if row.observer == BID_STORE:
+            assert row.limit_prices > settled
+        elif not row.observer.startswith("home "):
+            assert row.limit_prices == settled
 
 
 def test_readings_that_reach_an_observer_are_counted(small_run):
@@ -142,6 +148,8 @@ def test_readings_that_reach_an_observer_are_counted(small_run):
 def test_a_homes_own_trades_do_not_count(small_run, home):
     truth = owners_of_addresses(small_run)
     trades = [t for market in small_run.markets for t in market.trades]
-    own = sum(home in (truth[t.sell.energy.note.owner], truth[t.buy.energy.note.owner]) for t in trades)
+    own = sum(
+        home in (truth[t.fill.sell.order.energy.note.owner], truth[t.fill.buy.order.energy.note.owner]) for t in trades
+    )
     row = learn(Observer(f"home {home}", own=frozenset({home})), small_run.entries, truth)
     assert row.trades == len(trades) - own

@@ -3,7 +3,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bidstore.offer import Side
+from assets.orders import Side
 from petra.strategy import PersistenceTrader, Situation
 
 SITUATION = Situation(

@@ -1,20 +1,22 @@
+from dataclasses import replace
+
 import pytest
 
-from assets.keys import ZERO_ADDRESS, ThrowAwayKeys
-from assets.notes import IssuedNote, Kind, eca, epa, fa
+from assets.intervals import IntervalGrid
+from assets.keys import ThrowAwayKeys, recover_address
+from assets.notes import IssuedNote, Kind, eca, epa, fa, issued
+from assets.orders import Fill, Order, Side, order_digest
 from assets.port import Entry
-from assets.transactions import Domain, Signed, Transact, Withdraw, digest
-from bidstore.errors import WorsePrice
-from bidstore.offer import Offer, Side
-from bidstore.trade import joint_transaction
+from assets.transactions import Domain, Settle, Signed, Withdraw, digest
 from petra.wallet import Purpose, Wallet
 
+GRID = IntervalGrid(0, 3600)
 KEYS = ThrowAwayKeys(1, "wallet tests")
 DOMAIN = Domain(1, KEYS.fresh().address)
 
 
 def wallet_with_a_note():
-    wallet = Wallet(DOMAIN, ThrowAwayKeys(2, "wallet"))
+    wallet = Wallet(DOMAIN, GRID, ThrowAwayKeys(2, "wallet"))
     owner = wallet.fresh_address(Purpose.WITHDRAWN, 7)
     tx = Withdraw(1, 0, 7, (epa(owner, 100, 7, 7), epa(KEYS.fresh().address, 100, 7, 7)))
     wallet.follow([Entry(0, 0, digest(DOMAIN, tx), Signed(tx, ()))])
@@ -52,31 +54,20 @@ def test_a_gap_in_the_ledger_is_refused_and_changes_nothing():
 
 
 def test_addresses_are_never_handed_out_twice():
-    wallet = Wallet(DOMAIN, ThrowAwayKeys(3, "wallet"))
+    wallet = Wallet(DOMAIN, GRID, ThrowAwayKeys(3, "wallet"))
     addresses = [wallet.fresh_address(Purpose.MIXED, 0) for _ in range(50)]
     assert len(set(addresses)) == 50
 
 
 def test_a_foreign_key_is_not_there():
     with pytest.raises(KeyError):
-        Wallet(DOMAIN, ThrowAwayKeys(4, "wallet")).key(KEYS.fresh().address)
+        Wallet(DOMAIN, GRID, ThrowAwayKeys(4, "wallet")).key(KEYS.fresh().address)
 
 
-def test_a_wallet_signs_for_the_notes_of_its_offer_and_for_no_other():
-    """A lying store puts another note of the same home on the counterpart's side: that note gets no signature."""
-    wallet = Wallet(DOMAIN, ThrowAwayKeys(5, "wallet"))
-    sold, bought, money = (wallet.fresh_address(Purpose.MIXED, 7) for _ in range(3))
+def order_of(wallet):
+    bought, money = (wallet.fresh_address(Purpose.MIXED, 7) for _ in range(2))
     origin = DOMAIN.separator
-    sell = Offer(
-        side=Side.SELL,
-        energy=IssuedNote(epa(sold, 100, 7, 7), origin, 0),
-        money=(),
-        limit_nano_per_wh=100,
-        deliver_to=KEYS.fresh().address,
-        pay_to=KEYS.fresh().address,
-        expires_s=10**9,
-    )
-    buy = Offer(
+    return Order(
         side=Side.BUY,
         energy=IssuedNote(eca(bought, 100, 7, 7), origin, 1),
         money=(IssuedNote(fa(money, 100 * 200), origin, 2),),
@@ -84,31 +75,40 @@ def test_a_wallet_signs_for_the_notes_of_its_offer_and_for_no_other():
         deliver_to=KEYS.fresh().address,
         pay_to=KEYS.fresh().address,
         expires_s=10**9,
+        least_w=100,
     )
-    trade = joint_transaction(sell, buy, 150, 3600)
-    assert set(wallet.approve(sell, trade, 3600)) == {sold}
-    assert set(wallet.approve(buy, trade, 3600)) == {bought, money}
 
 
-def test_a_wallet_does_not_sign_what_pays_less_than_its_offer():
-    wallet = Wallet(DOMAIN, ThrowAwayKeys(6, "wallet"))
-    origin = DOMAIN.separator
-    sell = Offer(
-        side=Side.SELL,
-        energy=IssuedNote(epa(wallet.fresh_address(Purpose.MIXED, 7), 100, 7, 7), origin, 0),
-        money=(),
-        limit_nano_per_wh=160,
-        deliver_to=KEYS.fresh().address,
-        pay_to=KEYS.fresh().address,
-        expires_s=10**9,
-    )
-    cheap = Transact(
-        (
-            sell.energy,
-            IssuedNote(eca(KEYS.fresh().address, 100, 7, 7), origin, 1),
-            IssuedNote(fa(ZERO_ADDRESS, 15_000), origin, 2),
-        ),
-        (epa(KEYS.fresh().address, 100, 7, 7), eca(sell.deliver_to, 100, 7, 7), fa(sell.pay_to, 15_000)),
-    )
-    with pytest.raises(WorsePrice):
-        wallet.approve(sell, cheap, 3600)
+def test_a_wallet_signs_an_order_for_all_its_notes_and_the_posting_for_its_energy():
+    wallet = Wallet(DOMAIN, GRID, ThrowAwayKeys(5, "wallet"))
+    order = order_of(wallet)
+    posting = wallet.post(order, b"\1" * 32)
+    message = order_digest(DOMAIN, order)
+    assert [recover_address(message, s) for s in posting.signed.signatures] == list(order.owners)
+    assert posting.signed.order == order
+
+
+def test_a_wallet_does_not_sign_for_a_foreign_note():
+    order = order_of(Wallet(DOMAIN, GRID, ThrowAwayKeys(5, "wallet")))
+    with pytest.raises(KeyError):
+        Wallet(DOMAIN, GRID, ThrowAwayKeys(6, "wallet")).post(order, b"\1" * 32)
+
+
+def test_what_a_settlement_creates_and_spends_is_followed():
+    seller, buyer = (Wallet(DOMAIN, GRID, ThrowAwayKeys(n, "wallet")) for n in (7, 8))
+    buy = order_of(buyer)
+    sold = IssuedNote(epa(seller.fresh_address(Purpose.MIXED, 7), 100, 7, 7), DOMAIN.separator, 0)
+    paid = seller.fresh_address(Purpose.MIXED, 7)
+    sell = Order(Side.SELL, sold, (), 1, KEYS.fresh().address, paid, 10**9, 100)
+    issue = Withdraw(1, 0, 7, (sold.note, *(n.note for n in buy.notes)))
+    created = issued(issue.outputs, digest(DOMAIN, issue))
+    sell, buy = replace(sell, energy=created[0]), replace(buy, energy=created[1], money=created[2:])
+    signed = [w.post(o, b"\1" * 32).signed for w, o in ((seller, sell), (buyer, buy))]
+    settle = Settle((Fill(*signed, 100, 150),))
+    entries = [Entry(i, 0, digest(DOMAIN, tx), Signed(tx, ())) for i, tx in enumerate((issue, settle))]
+    seller.follow(entries[:1])
+    assert seller.notes(Purpose.MIXED, 7, Kind.EPA) == [created[0]]
+    seller.follow(entries[1:])
+    assert seller.notes(Purpose.MIXED, 7, Kind.EPA) == []
+    (proceeds,) = seller.notes(Purpose.MIXED, 7, Kind.FA)
+    assert proceeds.note == fa(paid, 100 * 150)

@@ -21,6 +21,7 @@ from assets.transactions import (
     PriceChange,
     Regulate,
     Transact,
+    Withdraw,
     digest,
     sign,
 )
@@ -406,7 +407,8 @@ def test_whatever_prosumers_do_the_dso_loses_nothing(data: st.DataObject) -> Non
         at_t = [r for r in records if r.t == t]
         assert sum(r.residual_wh for r in at_t) >= sum(r.measured_wh for r in at_t)
         assert sum(r.epa_deposited_wh for r in at_t) <= sum(r.epa_withdrawn_wh for r in at_t)
-    issued_nano = sum(account.fa_withdrawn_nano for account in ledger.state.meters.values())
+    withdrawn = [note for e in ledger.entries() if isinstance(e.signed.tx, Withdraw) for note in e.signed.tx.outputs]
+    issued_nano = sum(note.quantity for note in withdrawn if note.kind == Kind.FA)
     assert sum(r.fa_withdrawn_nano for r in records) == issued_nano
     assert sum(r.fa_deposited_nano for r in records) <= issued_nano
     assert sum(r.bill_nano for r in records) >= sum(r.energy_nano for r in records)

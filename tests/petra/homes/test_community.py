@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -115,13 +114,6 @@ def test_the_tables_are_those_of_the_thesis():
     fixed_w = {item.name: item.nominal_w for item in (*APPLIANCES, *COOLERS) if item.name not in shiftable_w}
     assert fixed_w == {"TV": 125, "computer": 143, "freezer": 184, "fridge-freezer": 180}
     assert all(len(weights) == 24 for weights in HOURLY_WEIGHT.values())
-
-
-def test_a_day_of_the_community_takes_less_than_two_seconds():
-    generate(1, EQUINOX, 1, 3600, homes=1)  # importing pvlib is not what grows with the homes
-    begin = time.perf_counter()
-    generate(1, EQUINOX, 24, 3600)
-    assert time.perf_counter() - begin < 2
 
 
 # Load
