@@ -6,9 +6,11 @@ from typing import Protocol
 
 from assets.keys import Address, SigningKey
 from assets.port import Ledger, Receipt
-from assets.transactions import Authorisation, Domain, Regulate, Signed, digest, sign
+from assets.rules.state import Standing
+from assets.transactions import Domain, Regulate, Signed, digest, sign
 from dso.desk.approvals import Policy
 from dso.desk.log import ActionLog
+from dso.registry import Registry
 
 
 class Signer(Protocol):
@@ -60,14 +62,18 @@ class Desk:
         self.log.append("verdict", receipt.time_s, digest=message, verdict=verdict)
         return receipt
 
-    def meters(self) -> dict[int, tuple[Authorisation, bool]]:
-        """Every meter's authorisation in force, and whether it is banned."""
-        found: dict[int, tuple[Authorisation, bool]] = {}
+    def registry(self) -> Registry:
+        """All that was ruled, in force or for later."""
+        registry = Registry()
         for entry in self.ledger.entries():
-            if isinstance(entry.signed.tx, Regulate):
-                found.update({grant.meter: (grant, False) for grant in entry.signed.tx.authorise})
-                found.update({meter: (found[meter][0], True) for meter in entry.signed.tx.ban})
-        return found
+            registry.follow(entry)
+        return registry
+
+    def meters(self) -> dict[int, Standing]:
+        """What every installed meter may do now."""
+        registry, now_s = self.registry(), self.ledger.now_s
+        found = ((meter, registry.standing(meter, now_s)) for meter in sorted(registry.meters))
+        return {meter: standing for meter, standing in found if standing is not None}
 
 
 def removal(meters: Sequence[int]) -> Regulate:

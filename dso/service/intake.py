@@ -22,7 +22,7 @@ class Intake:
     def _replayed(self) -> Accounts:
         accounts = Accounts(self._ledger, self._gate_s)
         for signed, _ in self._store.booked():
-            accounts.receive(signed)
+            accounts.restore(signed)
         return accounts
 
     def receive(self, signed: SignedStatement) -> bool:

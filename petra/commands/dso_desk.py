@@ -194,8 +194,9 @@ def meters(desk: Folder = DESK) -> None:
     """Every meter: feeder, limits, banned or not."""
     with one_sentence_errors():
         folder, ledger = _open(desk)
-        for meter, (grant, banned) in sorted(folder.desk(ledger).meters().items()):
-            state = "BANNED" if banned else f"EPA {grant.max_epa_w} W, ECA {grant.max_eca_w} W"
+        for meter, standing in folder.desk(ledger).meters().items():
+            grant = standing.authorisation
+            state = "BANNED" if standing.banned else f"EPA {grant.max_epa_w} W, ECA {grant.max_eca_w} W"
             typer.echo(f"meter {meter} on feeder {grant.feeder}: {state}")
 
 

@@ -9,6 +9,7 @@ from assets.intervals import IntervalGrid
 from assets.keys import Address, ThrowAwayKeys
 from assets.ledger import SpecLedger
 from assets.notes import fa
+from assets.rules.state import Standing
 from assets.transactions import Authorisation, Domain, FeederCapacity, PriceChange, Regulate, Withdraw, sign
 from dso.desk.approvals import NotApproved, Policy, approve
 from dso.desk.desk import Desk, KeySigner, removal
@@ -62,7 +63,7 @@ def test_a_removed_meter_issues_nothing_more_until_it_is_installed_again(desk):
     withdraw().require()
     release(desk, removal([3]), A, B).require()
     assert withdraw().refusal == MeterBanned(3)
-    assert desk.meters() == {3: (GRANT, True)}
+    assert desk.meters() == {3: Standing(GRANT, banned=True)}
     release(desk, ENROL, B, C).require()
     withdraw().require()
 
