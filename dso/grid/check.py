@@ -122,6 +122,8 @@ class GridCheck:
 
     def decide(self, requests: list[Request]) -> list[Cut]:
         """The largest share of the notes asked for that keeps every corner of each interval within the limits."""
+        if not requests:
+            return []
         base = np.array([r.base_w for r in requests], dtype=np.int64)
         eca = np.array([r.eca_w for r in requests], dtype=np.int64)
         epa = np.array([r.epa_w for r in requests], dtype=np.int64)
@@ -129,8 +131,6 @@ class GridCheck:
             raise ValueError(f"a request names base, ECA and EPA power for each of the {len(self.feeders)} feeders")
         if eca.size and min(eca.min(), epa.min()) < 0:
             raise ValueError("ECA and EPA power are not negative")
-        if not requests:
-            return []
         safe = np.zeros(len(requests), dtype=np.int64)
         full = self._worst(base, eca, epa)
         safe[full.min(axis=1) >= 0] = WHOLE
