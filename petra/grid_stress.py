@@ -1,6 +1,6 @@
 """The grid check under stress: the generated community with every home's power multiplied."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from dso.grid.check import Cut, GridCheck, Request
 from dso.grid.cigre import NODE_BUS, residential
 from petra.homes.battery import net_after_battery
 from petra.homes.profile import Profiles
+from petra.operated import Options, play
 from petra.tables import Table
 
 
@@ -67,6 +68,63 @@ def stress(profiles: Profiles, scale: int) -> Stress:
 
 def _energy_wh(power_w: npt.NDArray[np.int64], interval_s: int) -> int:
     return int(np.abs(power_w).sum()) * interval_s // SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class MarketStress:
+    """What one scale did on the real market and ledger, without and with the grid check. Energy in watt-hours."""
+
+    scale: int
+    unchecked: int
+    """Intervals in which a limit of the network is violated without the grid check."""
+    checked: int
+    """The same with it."""
+    unchecked_traded_wh: int
+    checked_traded_wh: int
+    exchanged_wh: int
+    """What the homes exchange with the grid without the check."""
+    withheld_wh: int
+    """What the limits did not permit of it."""
+    explanations: tuple[str, ...]
+    """Of the grid check, one for each time that it set limits."""
+
+
+def market_stress(profiles: Profiles, options: Options) -> MarketStress:
+    """Play ``profiles`` at ``options.scale`` twice. The first day only gives history."""
+    check = GridCheck(residential(), tuple(NODE_BUS))
+    free = play(profiles, replace(options, check=False), check)
+    held = play(profiles, replace(options, check=True), check)
+    return MarketStress(
+        options.scale,
+        check.violations(free.feeder_w),
+        check.violations(held.feeder_w),
+        free.traded_wh,
+        held.traded_wh,
+        sum(abs(wh) for net in free.net_wh for wh in net),
+        held.withheld_wh,
+        tuple(g.cut.explanation for g in held.guarded),
+    )
+
+
+def market_stress_table(results: list[MarketStress], source: str) -> Table:
+    """The results beside one another."""
+    return Table(
+        "Market under stress",
+        ("scale", "violations without", "with", "traded kWh without", "with", "exchanged kWh", "withheld kWh"),
+        [
+            (
+                f"x{r.scale}",
+                str(r.unchecked),
+                str(r.checked),
+                f"{r.unchecked_traded_wh / 1000:.1f}",
+                f"{r.checked_traded_wh / 1000:.1f}",
+                f"{r.exchanged_wh / 1000:.0f}",
+                f"{r.withheld_wh / 1000:.1f} ({100 * r.withheld_wh / max(1, r.exchanged_wh):.2f} %)",
+            )
+            for r in results
+        ],
+        source,
+    )
 
 
 def stress_table(results: list[Stress], source: str) -> Table:

@@ -53,14 +53,15 @@ def forecast(
     """Mean of the same time on earlier days, moved by half of the book's net demand.
 
     ``history_w``: measured net load by interval. Half, because a bid is either new demand or trade within the
-    community that history already holds. Raises ``ValueError`` unless there is a day of history.
+    community that history already holds. A time of day of which nothing was measured yet is expected to be like the
+    last reading. Raises ``ValueError`` without history.
     """
-    day = 86_400 // grid.interval_s
+    if not history_w:
+        raise ValueError("there is no history; measure before controlling")
+    day, latest_w = 86_400 // grid.interval_s, history_w[max(history_w)]
     result = []
     for t in range(first, last + 1):
-        past = [history_w[u] for u in range(t % day, t, day) if u in history_w]
-        if not past:
-            raise ValueError(f"no history for the time of day of interval {t}; measure one day before controlling")
+        past = [history_w[u] for u in range(t % day, t, day) if u in history_w] or [latest_w]
         depth = (book or {}).get(t, BookDepth())
         net_w = (depth.bids_wh - depth.asks_wh) * SECONDS_PER_HOUR // grid.interval_s
         load_w = sum(past) // len(past) + net_w // 2
