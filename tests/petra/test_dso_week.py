@@ -27,7 +27,7 @@ BASE = PriceChange(0, 240_000, 90_000)
 @pytest.fixture(scope="module")
 def week():
     pytest.importorskip("power_grid_model", reason="pip install 'petra[grid]'")
-    return run_week(generate(1, datetime(2025, 1, 5), 4 * 24, 3600), Options(1, BASE))
+    return run_week(generate(1, datetime(2025, 1, 5), 4 * 12, 7200), Options(1, BASE, notes=1))
 
 
 def test_the_controller_lowers_the_peak_and_no_bill_rises_beyond_what_is_documented(week):
@@ -49,8 +49,8 @@ def test_the_weeks_market_is_real_settled_every_day_and_the_dso_loses_nothing(we
 
 def test_at_eight_times_the_power_the_check_prevents_the_violations_and_cuts_notes_on_the_ledger():
     pytest.importorskip("power_grid_model", reason="pip install 'petra[grid]'")
-    profiles = generate(1, datetime(2025, 1, 5), 2 * 24, 3600)
-    result = market_stress(profiles, Options(1, BASE, scale=8))
+    profiles = generate(1, datetime(2025, 1, 5), 2 * 12, 7200)
+    result = market_stress(profiles, Options(1, BASE, scale=8, notes=1))
     assert result.unchecked > 0
     assert result.checked == 0
     assert 0 < result.withheld_wh < result.exchanged_wh // 2
