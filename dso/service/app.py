@@ -9,9 +9,13 @@ from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
+from assets.commitments.codec import read_publication
+from assets.commitments.errors import BadStatement
+from assets.commitments.statement import PrivateStatement
 from assets.statement import SignedStatement, Statement
 from dso.accounts import Reason, StatementRefused
 from dso.service.intake import Intake
+from dso.service.private_intake import MAX_BYTES, PrivateIntake
 from dso.service.store import FIELDS
 
 if TYPE_CHECKING:
@@ -32,17 +36,26 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create_app(intake: Intake, tokens: Mapping[str, Role]) -> "FastAPI":
-    """The service. ``tokens``: role by :func:`token_hash`. Raises ``ImportError`` that says what to install."""
+def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntake | None = None) -> "FastAPI":
+    """The service. ``tokens``: role by :func:`token_hash`; ``private``: takes private statements, too.
+
+    Raises ``ImportError`` that says what to install.
+    """
     try:
-        from fastapi import Body, Depends, FastAPI, Header, HTTPException, Response
-        from prometheus_client import CollectorRegistry, Counter, generate_latest
+        from fastapi import Body, Depends, FastAPI, Header, HTTPException, Request, Response
+        from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+        from starlette.concurrency import run_in_threadpool
     except ImportError as error:
         raise ImportError("the service needs FastAPI; run: pip install 'petra[service]'") from error
 
     app = FastAPI(title="PETra DSO", version="1")
     registry = CollectorRegistry()
     received = Counter("petra_dso_statements", "Statements received, by verdict", ["verdict"], registry=registry)
+
+    booked = Gauge("petra_dso_statements_stored", "Statements on disk, by kind", ["kind"], registry=registry)
+
+    def stated_privately(meter: int, first: int, last: int) -> bool:
+        return private is not None and private.covers(meter, first, last)
 
     def needs(role: Role) -> Callable[[str], None]:
         def check(authorization: Annotated[str, Header()] = "") -> None:
@@ -65,6 +78,10 @@ def create_app(intake: Intake, tokens: Mapping[str, Role]) -> "FastAPI":
         except ValueError as error:
             received.labels("malformed").inc()
             raise HTTPException(422, str(error)) from error
+        s = signed.statement
+        if stated_privately(s.meter, s.first, s.last):
+            received.labels("overlap").inc()
+            raise HTTPException(409, f"meter {s.meter} stated the period privately; a plain statement would show more")
         try:
             new = intake.receive(signed)
         except StatementRefused as refused:
@@ -73,6 +90,35 @@ def create_app(intake: Intake, tokens: Mapping[str, Role]) -> "FastAPI":
             raise HTTPException(status, str(refused)) from refused
         received.labels("booked" if new else "repeated").inc()
         return {"status": "booked" if new else "booked before"}
+
+    @app.post("/private-statements", dependencies=[Depends(needs(Role.METER))])
+    async def receive_private(request: Request) -> dict[str, str]:
+        """Deliver what `petra statement make` wrote; the answer means that it verified and is on disk."""
+        if private is None:
+            raise HTTPException(404, "this service takes no private statements")
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BYTES:
+                raise HTTPException(413, f"a publication has at most {MAX_BYTES} bytes")
+        try:
+            s = read_publication(bytes(body))[2].statement
+            if intake.covers(s.meter, s.first, s.last):
+                raise BadStatement(s.meter, "first", "the period overlaps a plain statement that was booked")
+            new = await run_in_threadpool(private.receive, bytes(body))
+        except BadStatement as bad:
+            received.labels("refused_private").inc()
+            raise HTTPException(422, str(bad)) from bad
+        except ValueError as error:
+            received.labels("malformed").inc()
+            raise HTTPException(422, str(error)) from error
+        received.labels("booked_private" if new else "repeated").inc()
+        return {"status": "booked" if new else "booked before"}
+
+    @app.get("/private-statements", dependencies=operator)
+    def private_statements() -> list[dict[str, int]]:
+        """The private statements booked: period and bill, which is all that they show."""
+        return [] if private is None else [private_row(s) for s in private.statements()]
 
     @app.get("/statements", dependencies=operator)
     def statements() -> list[dict[str, int]]:
@@ -91,7 +137,13 @@ def create_app(intake: Intake, tokens: Mapping[str, Role]) -> "FastAPI":
     @app.get("/faults", dependencies=operator)
     def faults(first: int, last: int) -> dict[str, list[int]]:
         """Meters whose statements are missing for ``first..last``, or late, contradictory or implausible."""
-        return {"missing": sorted({m.meter for m in intake.missing(first, last)}), **intake.faults()}
+        gaps = intake.missing(first, last)
+        missing = {m.meter for m in gaps if private is None or not private.states(m.meter, m.first, m.last)}
+        plain, hidden = intake.faults(), {} if private is None else private.faults()
+        return {
+            "missing": sorted(missing),
+            **{fault: sorted({*meters, *hidden.get(fault, [])}) for fault, meters in plain.items()},
+        }
 
     @app.post("/reconciliation", dependencies=operator)
     def reconciliation(first: int, last: int, measured_wh: Annotated[dict[int, int], Body()]) -> dict[str, object]:
@@ -111,6 +163,8 @@ def create_app(intake: Intake, tokens: Mapping[str, Role]) -> "FastAPI":
     @app.get("/metrics")
     def metrics() -> Response:
         """Prometheus metrics; they name no meter."""
+        booked.labels("plain").set(len(intake.statements()))
+        booked.labels("private").set(0 if private is None else len(private.statements()))
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     return app
@@ -130,6 +184,15 @@ def decode(body: Mapping[str, object]) -> SignedStatement:
     if not isinstance(text, str) or len(text) != 132 or not text.startswith("0x"):
         raise ValueError("the signature is 0x and 130 hexadecimal digits")
     return SignedStatement(Statement(**values), bytes.fromhex(text[2:]))
+
+
+PRIVATE_FIELDS = ("meter", "nonce", "first", "last", "fa_withdrawn_nano", "bill_nano")
+"""What the operator is shown of a private statement; the rest is commitments."""
+
+
+def private_row(s: PrivateStatement) -> dict[str, int]:
+    """A private statement as a row of a report."""
+    return {name: getattr(s, name) for name in PRIVATE_FIELDS}
 
 
 def encode(signed: SignedStatement) -> dict[str, int | str]:

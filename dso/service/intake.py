@@ -51,6 +51,12 @@ class Intake:
         with self._lock:
             return [signed.statement for signed, _ in self._store.booked()]
 
+    def covers(self, meter: int, first: int, last: int) -> bool:
+        """Whether a booked statement of the meter has any of the intervals ``first..last``."""
+        with self._lock:
+            booked = [signed.statement for signed, _ in self._store.booked()]
+        return any(s.meter == meter and s.first <= last and first <= s.last for s in booked)
+
     def missing(self, first: int, last: int) -> tuple[Missing, ...]:
         """Which meters owe a statement for which intervals."""
         with self._lock:
