@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from assets.keys import Address, SigningKey
+from assets.keys import ZERO_ADDRESS, Address, SigningKey
 from assets.port import Ledger, Receipt
 from assets.rules.state import Standing
 from assets.transactions import Domain, Regulate, Signed, digest, sign
@@ -25,10 +25,10 @@ class Signer(Protocol):
 
 
 class KeySigner:
-    """A signer with the key in memory."""
+    """A signer with the key in memory, and with its successor's if the key is to be handed over."""
 
-    def __init__(self, key: SigningKey) -> None:
-        self._key = key
+    def __init__(self, key: SigningKey, successor: SigningKey | None = None) -> None:
+        self._key, self._successor = key, successor
 
     @property
     def address(self) -> Address:
@@ -36,8 +36,12 @@ class KeySigner:
         return self._key.address
 
     def sign_regulation(self, domain: Domain, tx: Regulate) -> Signed[Regulate]:
-        """``tx`` with the key's signature."""
-        return sign(domain, tx, self._key)
+        """``tx`` with the key's signature, and the successor's if ``tx`` names it. Raises ``ValueError`` without it."""
+        if tx.successor == ZERO_ADDRESS:
+            return sign(domain, tx, self._key)
+        if self._successor is None or self._successor.address != tx.successor:
+            raise ValueError("the successor signs as well, and its key is not here; make one with petra dso rotate")
+        return sign(domain, tx, self._key, self._successor)
 
 
 class Desk:

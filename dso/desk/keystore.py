@@ -7,7 +7,10 @@ from pathlib import Path
 
 from eth_account import Account
 
-from assets.keys import SigningKey
+from assets.keys import Address, SigningKey
+
+SCRYPT_N = 2**18
+"""Work to try one passphrase (about a second), the default of Ethereum's wallets."""
 
 
 def create_key(path: Path, passphrase: str) -> SigningKey:
@@ -16,7 +19,7 @@ def create_key(path: Path, passphrase: str) -> SigningKey:
         raise ValueError("the passphrase of a keystore has at least 8 characters")
     secret = secrets.token_bytes(32)
     key = SigningKey(secret)
-    text = json.dumps(Account.encrypt(secret, passphrase))
+    text = json.dumps(Account.encrypt(secret, passphrase, kdf="scrypt", iterations=SCRYPT_N))
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text + "\n")
@@ -32,3 +35,23 @@ def open_key(path: Path, passphrase: str) -> SigningKey:
     except (ValueError, TypeError, KeyError):
         # The cause is not shown: it may carry parts of what was read.
         raise ValueError(f"{path.name} is no keystore, or this is not its passphrase") from None
+
+
+def open_desk_keys(folder: Path, passphrase: str, dso: Address) -> tuple[SigningKey, SigningKey | None]:
+    """The desk's key, and its successor's if a rotation is under way. ``dso``: whom the ledger knows as the DSO.
+
+    A rotation that the ledger has and the desk has not, because it was killed in between, is finished first.
+    """
+    following = folder / "dso-next.json"
+    successor = open_key(following, passphrase) if following.exists() else None
+    if successor is not None and successor.address == dso:
+        finish_rotation(folder)
+        return successor, None
+    return open_key(folder / "dso.json", passphrase), successor
+
+
+def finish_rotation(folder: Path) -> None:
+    """The successor's keystore becomes the desk's; the old one is kept under another name."""
+    number = len(list(folder.glob("dso-retired-*.json")))
+    (folder / "dso.json").rename(folder / f"dso-retired-{number}.json")
+    (folder / "dso-next.json").rename(folder / "dso.json")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assets.keys import ZERO_ADDRESS
 from assets.transactions import FeederCapacity, Regulate
 from dso.desk.folder import DeskFolder, address
 from petra.commands.dso import app
@@ -13,6 +14,7 @@ from petra.commands.errors import one_sentence_errors
 
 if TYPE_CHECKING:
     from contracts.ledger import EvmLedger
+    from dso.desk.desk import KeySigner
 
 __all__ = ["app"]
 
@@ -20,10 +22,11 @@ Folder = Annotated[Path, typer.Option("--desk", help="The desk's folder.")]
 Passphrase = Annotated[
     str, typer.Option(envvar="PETRA_DSO_PASSPHRASE", prompt=True, hide_input=True, help="Of the keystore.")
 ]
+From = Annotated[int | None, typer.Option("--from", min=0, help="Interval from which it holds; at once.")]
 DESK = Path("desk")
 
 
-def _open(desk: Path) -> tuple[DeskFolder, "EvmLedger"]:
+def open_desk(desk: Path) -> tuple[DeskFolder, "EvmLedger"]:
     from contracts import nodes
     from contracts.ledger import EvmLedger
 
@@ -31,9 +34,9 @@ def _open(desk: Path) -> tuple[DeskFolder, "EvmLedger"]:
     return folder, EvmLedger.at(nodes.connect(folder.node), folder.contract)
 
 
-def _act(desk: Path, passphrase: str, tx: Regulate, done: str) -> None:
+def act(desk: Path, passphrase: str, tx: Regulate, done: str) -> None:
     """Do it, or write a proposal where approvals are needed."""
-    folder, ledger = _open(desk)
+    folder, ledger = open_desk(desk)
     tx = folder.desk(ledger).propose(tx)
     if folder.policy.required:
         path = folder.save_proposal(ledger, tx)
@@ -44,12 +47,25 @@ def _act(desk: Path, passphrase: str, tx: Regulate, done: str) -> None:
 
 
 def _release(folder: DeskFolder, ledger: "EvmLedger", passphrase: str, tx: Regulate, given: list[bytes]) -> None:
-    from dso.desk.desk import KeySigner
-    from dso.desk.keystore import open_key
+    from dso.desk.keystore import finish_rotation
 
     folder.policy.require(ledger.domain, tx, given)
-    signer = KeySigner(open_key(folder.path / "dso.json", passphrase))
+    signer = signer_of(folder, ledger, passphrase)
     folder.desk(ledger).release(tx, signer, given).require()
+    if tx.successor != ZERO_ADDRESS:
+        finish_rotation(folder.path)
+
+
+def signer_of(folder: DeskFolder, ledger: "EvmLedger", passphrase: str) -> "KeySigner":
+    from dso.desk.desk import KeySigner
+    from dso.desk.keystore import open_desk_keys
+
+    return KeySigner(*open_desk_keys(folder.path, passphrase, ledger.dso))
+
+
+def _when(desk: Path, interval: int | None) -> int:
+    """Ledger time from which a ruling holds: the start of an interval; 0 is at once."""
+    return 0 if interval is None else open_desk(desk)[1].grid.start_s(interval)
 
 
 @app.command()
@@ -95,6 +111,7 @@ def limits(
     passphrase: Passphrase,
     feeders: Annotated[list[str], typer.Argument(help="feeder:export_w:import_w, such as 3:4000:6000.")],
     desk: Folder = DESK,
+    start: From = None,
 ) -> None:
     """Set the capacities of feeders."""
     with one_sentence_errors():
@@ -102,7 +119,12 @@ def limits(
             capacities = tuple(FeederCapacity(*map(int, text.split(":"))) for text in feeders)
         except (ValueError, TypeError):
             raise ValueError("write feeder:export_w:import_w in whole watts, such as 3:4000:6000") from None
-        _act(desk, passphrase, Regulate(0, feeders=capacities), f"{len(capacities)} feeders limited")
+        act(
+            desk,
+            passphrase,
+            Regulate(0, feeders=capacities, time_s=_when(desk, start)),
+            f"{len(capacities)} feeders limited",
+        )
 
 
 @app.command()
@@ -111,6 +133,7 @@ def authorise(
     enrolment: Annotated[Path, typer.Argument(help="CSV: meter,key,feeder,max_epa_w,max_eca_w,credit_nano.")],
     desk: Folder = DESK,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    start: From = None,
 ) -> None:
     """Install meters, or change their limits, in bulk."""
     from dso.desk.enrolment import read_enrolment
@@ -118,38 +141,67 @@ def authorise(
     with one_sentence_errors():
         grants = read_enrolment(enrolment.read_text(encoding="utf-8").splitlines())
         if dry_run:
-            folder, ledger = _open(desk)
+            folder, ledger = open_desk(desk)
             known = folder.desk(ledger).meters()
             changed = sum(g.meter in known for g in grants)
             typer.echo(f"would authorise {len(grants) - changed} new meters and change {changed}; nothing was done")
             return
-        _act(desk, passphrase, Regulate(0, authorise=grants), f"{len(grants)} meters authorised")
+        act(
+            desk,
+            passphrase,
+            Regulate(0, authorise=grants, time_s=_when(desk, start)),
+            f"{len(grants)} meters authorised",
+        )
 
 
 @app.command()
 def ban(
-    passphrase: Passphrase, meters: Annotated[list[int], typer.Argument(help="Meter numbers.")], desk: Folder = DESK
+    passphrase: Passphrase,
+    meters: Annotated[list[int], typer.Argument(help="Meter numbers.")],
+    desk: Folder = DESK,
+    start: From = None,
 ) -> None:
-    """Remove meters: they issue no more notes; their bills stay due."""
+    """Ban meters, or remove them: they issue no more notes; their bills stay due."""
     with one_sentence_errors():
-        _act(desk, passphrase, Regulate(0, ban=tuple(meters)), f"{len(meters)} meters banned")
+        act(desk, passphrase, Regulate(0, ban=tuple(meters), time_s=_when(desk, start)), f"{len(meters)} meters banned")
+
+
+@app.command()
+def rotate(passphrase: Passphrase, desk: Folder = DESK) -> None:
+    """Hand the DSO's role to a fresh key, which signs as well; the old keystore is kept under another name."""
+    from dso.desk.keystore import create_key, open_key
+
+    with one_sentence_errors():
+        following = desk / "dso-next.json"
+        fresh = open_key(following, passphrase) if following.exists() else create_key(following, passphrase)
+        act(desk, passphrase, Regulate(0, successor=fresh.address), f"the DSO's key is now 0x{fresh.address.hex()}")
 
 
 @app.command()
 def price(
     passphrase: Passphrase,
-    tariff: Annotated[str, typer.Argument(help="[interval:]sells/buys in USD per kWh, with commas.")],
+    tariff: Annotated[str | None, typer.Argument(help="[interval:]sells/buys in USD per kWh, with commas.")] = None,
     desk: Folder = DESK,
+    table: Annotated[Path | None, typer.Option(help="Time-of-use CSV: days,from,consumption,production.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=31, help="Of a table: days from the next midnight on.")] = 7,
+    utc_offset: Annotated[int, typer.Option(min=-840, max=840, help="Of a table: local time less UTC, minutes.")] = 0,
     openadr: Annotated[Path | None, typer.Option(help="Also write the next day as an OpenADR 3 event.")] = None,
 ) -> None:
     """Publish prices ahead of the intervals that they are for."""
     from dso.openadr import price_event
     from dso.tariff import Tariff
+    from dso.tou import TimeOfUse
 
     with one_sentence_errors():
-        _, ledger = _open(desk)
-        changes = Tariff.parse(tariff).price_changes(ledger.grid)
-        _act(desk, passphrase, Regulate(0, prices=changes), f"{len(changes)} prices published")
+        _, ledger = open_desk(desk)
+        if (tariff is None) == (table is None):
+            raise ValueError("give a tariff such as 1:0.24/0.09, or --table with a time-of-use table")
+        if table is not None:
+            tou = TimeOfUse.read(table.read_text(encoding="utf-8").splitlines())
+            changes = tou.price_changes(ledger.now_s, days, utc_offset * 60)
+        else:
+            changes = Tariff.parse(tariff or "").price_changes(ledger.grid)
+        act(desk, passphrase, Regulate(0, prices=changes), f"{len(changes)} prices published")
         if openadr is not None:
             first = ledger.grid.index(ledger.now_s) + 1
             day = range(first, first + 86_400 // ledger.grid.interval_s)
@@ -173,7 +225,7 @@ def approve(
     from dso.desk.keystore import open_key
 
     with one_sentence_errors():
-        _, ledger = _open(desk)
+        _, ledger = open_desk(desk)
         add_approval(proposal, approval(ledger.domain, read_proposal(proposal), open_key(keystore, passphrase)))
         typer.echo(f"approved; when enough have: petra dso release {proposal}")
 
@@ -184,7 +236,7 @@ def release(passphrase: Passphrase, proposal: Path, desk: Folder = DESK) -> None
     from dso.desk.folder import approvals, read_proposal
 
     with one_sentence_errors():
-        folder, ledger = _open(desk)
+        folder, ledger = open_desk(desk)
         _release(folder, ledger, passphrase, read_proposal(proposal), approvals(proposal))
         typer.echo("released")
 
@@ -193,7 +245,7 @@ def release(passphrase: Passphrase, proposal: Path, desk: Folder = DESK) -> None
 def meters(desk: Folder = DESK) -> None:
     """Every meter: feeder, limits, banned or not."""
     with one_sentence_errors():
-        folder, ledger = _open(desk)
+        folder, ledger = open_desk(desk)
         for meter, standing in folder.desk(ledger).meters().items():
             grant = standing.authorisation
             state = "BANNED" if standing.banned else f"EPA {grant.max_epa_w} W, ECA {grant.max_eca_w} W"
@@ -206,7 +258,7 @@ def audit_log(desk: Folder = DESK) -> None:
     from dso.desk.log import ActionLog
 
     with one_sentence_errors():
-        _, ledger = _open(desk)
+        _, ledger = open_desk(desk)
         log = ActionLog(desk / "actions.jsonl")
         released = {action.get("digest") for action in log.actions if action["action"] == "release"}
         regulated = ["0x" + e.digest.hex() for e in ledger.entries() if isinstance(e.signed.tx, Regulate)]
@@ -215,60 +267,3 @@ def audit_log(desk: Folder = DESK) -> None:
             typer.echo(f"AUDIT FAILED  the ledger has {unlogged[0]}, which this desk never released", err=True)
             raise typer.Exit(1)
         typer.echo(f"{len(log.actions)} actions, {len(regulated)} on the ledger; head 0x{log.head.hex()}")
-
-
-@app.command()
-def bills(
-    desk: Folder = DESK, as_json: Annotated[bool, typer.Option("--json", help="JSON instead of CSV.")] = False
-) -> None:
-    """The statements received, as CSV or JSON."""
-    from dataclasses import asdict
-
-    from dso.service.store import FIELDS, StatementStore
-
-    with one_sentence_errors():
-        DeskFolder.open(desk)
-        rows = [asdict(signed.statement) for signed, _ in StatementStore(desk / "bills.db").booked()]
-        if as_json:
-            typer.echo(json.dumps(rows))
-            return
-        typer.echo(",".join(FIELDS))
-        for row in rows:
-            typer.echo(",".join(str(value) for value in row.values()))
-
-
-@app.command()
-def backup(to: Annotated[Path, typer.Argument(help="A file that does not exist.")], desk: Folder = DESK) -> None:
-    """Copy the statements received, while the service runs. To restore, put the copy back as bills.db."""
-    from dso.service.store import StatementStore
-
-    with one_sentence_errors():
-        DeskFolder.open(desk)
-        StatementStore(desk / "bills.db").backup(to)
-
-
-@app.command()
-def serve(desk: Folder = DESK, port: Annotated[int, typer.Option(min=1, max=65535)] = 8700) -> None:
-    """Take in statements over HTTP on loopback; makes tokens at the first start and prints them once."""
-    import secrets
-
-    from dso.service.app import Role, create_app, token_hash
-    from dso.service.intake import Intake
-    from dso.service.store import StatementStore
-
-    with one_sentence_errors():
-        try:
-            import uvicorn
-        except ImportError as error:
-            raise ImportError("the service needs uvicorn; run: pip install 'petra[service]'") from error
-        folder, ledger = _open(desk)
-        path = desk / "tokens.json"
-        if not path.exists():
-            fresh = {role: secrets.token_urlsafe(32) for role in Role}
-            path.touch(0o600)
-            path.write_text(json.dumps({token_hash(token): role.value for role, token in fresh.items()}) + "\n")
-            for role, token in fresh.items():
-                typer.echo(f"{role.value} token: {token}")
-        tokens = {known: Role(role) for known, role in json.loads(path.read_text()).items()}
-        intake = Intake(ledger, StatementStore(desk / "bills.db"), folder.gate_s)
-        uvicorn.run(create_app(intake, tokens), port=port, log_level="warning")

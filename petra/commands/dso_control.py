@@ -1,0 +1,126 @@
+"""The commands of the automatic loop: the next day's prices, and limits before notes are issued."""
+
+import csv
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from petra.commands.dso_bills import app
+from petra.commands.dso_desk import DESK, Folder, Passphrase, open_desk, signer_of
+from petra.commands.errors import one_sentence_errors
+
+if TYPE_CHECKING:
+    from dso.grid.check import GridCheck
+
+__all__ = ["app"]
+
+Enrolment = Annotated[Path, typer.Argument(help="The enrolment: every meter with its nameplate limits.")]
+
+
+@app.command()
+def guard(
+    passphrase: Passphrase,
+    enrolment: Enrolment,
+    desk: Folder = DESK,
+    intervals: Annotated[int, typer.Option(min=1, help="How many coming intervals must be safe.")] = 1,
+    network: Annotated[Path | None, typer.Option(help="pandapower JSON or CGMES; the CIGRE network.")] = None,
+    at: Annotated[list[str] | None, typer.Option(help="feeder=bus of the network; repeat it.")] = None,
+) -> None:
+    """Check the grid for the coming intervals and set the limits that are safe. Run it before notes are issued."""
+    from dso.controller.autopilot import Autopilot
+    from dso.desk.enrolment import read_enrolment
+
+    with one_sentence_errors():
+        grants = read_enrolment(enrolment.read_text(encoding="utf-8").splitlines())
+        check = _check(network, at, sorted({g.feeder for g in grants}))
+        folder, ledger = open_desk(desk)
+        autopilot = Autopilot(
+            folder.desk(ledger), signer_of(folder, ledger, passphrase), {g.meter: g for g in grants}, check=check
+        )
+        first = ledger.grid.index(ledger.now_s) + 1
+        done = autopilot.guard(first, first + intervals - 1)
+        typer.echo(done.cut.explanation)
+        for sentence in done.beyond:
+            typer.echo(f"WARNING  {sentence}", err=True)
+        typer.echo("limits are as they were" if done.receipt is None else "limits set on the ledger")
+
+
+def _check(network: Path | None, at: list[str] | None, feeders: list[int]) -> "GridCheck":
+    from dso.grid.check import GridCheck
+    from dso.grid.cigre import NODE_BUS, residential
+    from dso.grid.files import read_network
+    from dso.grid.flow import PowerFlow
+
+    if network is None:
+        if at or not set(feeders) <= set(NODE_BUS):
+            raise ValueError(f"the CIGRE network has the feeders {list(NODE_BUS)}; for others give --network and --at")
+        return GridCheck(residential(), tuple(NODE_BUS))
+    try:
+        buses = {int(feeder): bus for feeder, bus in (text.split("=", 1) for text in at or ())}
+    except ValueError:
+        raise ValueError("write --at feeder=bus, such as --at '3=Bus R11'") from None
+    if not set(feeders) <= set(buses):
+        raise ValueError(f"give --at feeder=bus for each of the feeders {feeders}")
+    net = read_network(network)
+    return GridCheck(PowerFlow(net, [net.bus(bus) for bus in buses.values()]), tuple(buses))
+
+
+@app.command()
+def control(
+    passphrase: Passphrase,
+    enrolment: Enrolment,
+    history: Annotated[Path, typer.Option(help="CSV interval,net_wh: what the community drew, import less export.")],
+    tariff: Annotated[str, typer.Option(help="The flat tariff around which prices move.")] = "0.24/0.09",
+    desk: Folder = DESK,
+) -> None:
+    """Decide on the prices of the next day of intervals and publish them; the levels are kept in the desk."""
+    from assets.transactions import PriceChange
+    from dso.controller.autopilot import Autopilot
+    from dso.controller.controller import Controller
+    from dso.desk.enrolment import read_enrolment
+    from dso.tariff import Tariff
+
+    with one_sentence_errors():
+        grants = read_enrolment(enrolment.read_text(encoding="utf-8").splitlines())
+        folder, ledger = open_desk(desk)
+        grid, per_day = ledger.grid, 86_400 // ledger.grid.interval_s
+        steps = Tariff.parse(tariff).steps
+        if len(steps) != 1:
+            raise ValueError("--tariff is one pair of prices here, such as 0.24/0.09")
+        kept = desk / "levels.json"
+        levels = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+        controller = Controller(per_day, levels={int(slot): level for slot, level in levels.items()})
+        autopilot = Autopilot(
+            folder.desk(ledger), signer_of(folder, ledger, passphrase), {g.meter: g for g in grants}, controller
+        )
+
+        def base(t: int) -> PriceChange:
+            return PriceChange(grid.start_s(t), steps[0].consumption_nano_per_wh, steps[0].production_nano_per_wh)
+
+        first = (grid.index(ledger.now_s) // per_day + 1) * per_day
+        decisions = autopilot.plan_day(first, base, _history_w(history, grid.interval_s))
+        replacement = kept.with_suffix(".new")
+        replacement.write_text(json.dumps(controller.levels) + "\n", encoding="utf-8")
+        replacement.replace(kept)
+        for (level, reason), run in groupby(decisions, key=lambda d: (d.level, d.reason)):
+            alike = list(run)
+            signals = sorted(d.signal_w for d in alike)
+            typer.echo(
+                f"intervals {alike[0].t}..{alike[-1].t}: signal {signals[0]:+d} to {signals[-1]:+d} W, "
+                f"level {level:+d}: {reason}"
+            )
+        typer.echo(f"prices of the intervals {first}..{first + per_day - 1} published")
+
+
+def _history_w(path: Path, interval_s: int) -> dict[int, int]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows or rows[0] != ["interval", "net_wh"]:
+        raise ValueError(f"the first line of {path.name} is interval,net_wh")
+    try:
+        return {int(t): int(wh) * 3600 // interval_s for t, wh in rows[1:]}
+    except ValueError:
+        raise ValueError(f"{path.name} has a line that is not interval,net_wh in whole numbers") from None
