@@ -2,6 +2,7 @@
 
 from typer.testing import CliRunner
 
+from dso.desk import keystore
 from petra.cli import app
 
 PASSPHRASE = {"PETRA_DSO_PASSPHRASE": "correct horse"}
@@ -11,7 +12,10 @@ def dso(*args):
     return CliRunner().invoke(app, ["dso", *map(str, args)], env=PASSPHRASE)
 
 
-def test_a_proposal_without_its_approvals_is_not_released_and_the_audit_knows_all_that_was(tmp_path, anvil_url):
+def test_a_proposal_without_its_approvals_is_not_released_and_the_audit_knows_all_that_was(
+    tmp_path, anvil_url, monkeypatch
+):
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
     desk = ("--desk", tmp_path / "desk")
     addresses = [dso("key", tmp_path / f"approver{i}.json").stdout.strip() for i in range(2)]
     made = dso("init", *desk, "--node", anvil_url, "--required", 2, *(x for a in addresses for x in ("--approver", a)))

@@ -1,8 +1,10 @@
 """The desk on the executable specification of the ledger."""
 
+import json
 from dataclasses import replace
 
 import pytest
+from eth_account import Account
 
 from assets.errors import LogTampered, MeterBanned
 from assets.intervals import IntervalGrid
@@ -11,10 +13,11 @@ from assets.ledger import SpecLedger
 from assets.notes import fa
 from assets.rules.state import Standing
 from assets.transactions import Authorisation, Domain, FeederCapacity, PriceChange, Regulate, Withdraw, sign
+from dso.desk import keystore
 from dso.desk.approvals import NotApproved, Policy, approve
 from dso.desk.desk import Desk, KeySigner, removal
 from dso.desk.enrolment import read_enrolment
-from dso.desk.keystore import create_key, open_key
+from dso.desk.keystore import create_key, open_desk_keys, open_key
 from dso.desk.log import ActionLog
 
 DOMAIN = Domain(1, Address(bytes(19) + b"\x01"))
@@ -94,7 +97,8 @@ def test_policies_that_can_never_be_met_are_refused():
             Policy(required, approvers)
 
 
-def test_a_keystore_is_private_opens_with_its_passphrase_only_and_is_not_overwritten(tmp_path):
+def test_a_keystore_is_private_opens_with_its_passphrase_only_and_is_not_overwritten(tmp_path, monkeypatch):
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
     path = tmp_path / "dso.json"
     key = create_key(path, "correct horse")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -118,3 +122,23 @@ def test_an_enrolment_is_read_whole_or_refused_with_every_bad_line():
     for bad in ([], ["x\n"], [HEADER], [HEADER, ROW.replace("500", "-1")]):
         with pytest.raises(ValueError, match=r"first line|no meters|whole number"):
             read_enrolment(bad)
+
+
+def test_a_rotation_hands_over_to_a_key_that_signs_as_well_and_is_finished_after_a_crash(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
+    following = create_key(tmp_path / "dso-next.json", "correct horse")
+    (tmp_path / "dso.json").write_text(json.dumps(Account.encrypt(DSO._key.secret, "correct horse", iterations=2)))
+    key, successor = open_desk_keys(tmp_path, "correct horse", desk.ledger.dso)
+    tx = desk.propose(Regulate(0, successor=following.address))
+    given = [approve(DOMAIN, tx, k) for k in (A, B)]
+    with pytest.raises(ValueError, match="successor signs as well"):
+        desk.release(tx, KeySigner(key), given)
+    desk.release(tx, KeySigner(key, successor), given).require()
+    assert desk.ledger.dso == following.address
+    # Killed here: the ledger knows the successor, and the desk's keystore is the old one.
+    key, successor = open_desk_keys(tmp_path, "correct horse", desk.ledger.dso)
+    assert (key.address, successor) == (following.address, None)
+    assert open_key(tmp_path / "dso.json", "correct horse").address == following.address
+    assert open_key(tmp_path / "dso-retired-0.json", "correct horse").address == DSO.address
+    with pytest.raises(ValueError, match="not the DSO's"):
+        release(desk, ENROL, A, B)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-fastapi = pytest.importorskip("fastapi", reason="pip install 'petra[service]'")
+pytest.importorskip("fastapi", reason="pip install 'petra[service]'")
 
 from assets.commitments.codec import publication_bytes, read_publication
 from assets.commitments.errors import BadStatement
