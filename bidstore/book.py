@@ -17,13 +17,14 @@ from enum import Enum
 
 from assets.keys import Address, Digest
 from assets.notes import NoteId
-from assets.orders import MAX_FILLS, Fill, Order, Side, SignedOrder, order_digest
+from assets.orders import Fill, Order, Side, SignedOrder, order_digest
 from assets.port import Ledger, Receipt
 from assets.transactions import Cancel, Settle, Signed
 from bidstore import auction, errors, outcome
 from bidstore.admission import check_ownership, check_stands, check_terms, identify
 from bidstore.challenge import Challenges
 from bidstore.posting import NoteClass, Posting, class_of
+from contracts.settlements import batches
 
 
 class Status(Enum):
@@ -173,8 +174,7 @@ class BidStore:
         for fill in fills:
             self._require_matched(fill)
         receipts = []
-        for first in range(0, len(fills), MAX_FILLS):
-            batch = tuple(fills[first : first + MAX_FILLS])
+        for batch in batches(fills):
             (receipt,) = self._ledger.submit([Signed(Settle(batch), ())])
             receipts.append(receipt)
             self._record(batch, receipt)

@@ -73,7 +73,7 @@ def simulate(
 ) -> None:
     """Run a microgrid from homes to bills: every asset on a ledger, every transfer signed, every note mixed."""
     from petra.report import write_report
-    from petra.rundir import write_run
+    from petra.rundir import prepare_folder, write_run
     from petra.scenario import default_scenario
     from petra.simulation import simulate as run_simulation
     from petra.summary import who_learnt_what
@@ -88,6 +88,7 @@ def simulate(
         scenario = default_scenario(
             _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
         )
+        prepare_folder(out)
         scenario = replace(scenario, record_in=out / "deployments", resume=resume)
         with _progress(console) as progress:
             task = progress.add_task("intervals", total=scenario.intervals)
