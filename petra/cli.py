@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from assets.units import format_amount
 from petra import tables
-from petra.commands import chain, dso_control, statement
+from petra.commands import chain, dso_control, mix, statement
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
@@ -45,6 +45,7 @@ app = typer.Typer(
 )
 app.add_typer(chain.app, name="chain")
 app.add_typer(dso_control.app, name="dso")
+app.add_typer(mix.app, name="mix")
 app.add_typer(statement.app, name="statement")
 
 

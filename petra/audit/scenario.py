@@ -20,6 +20,9 @@ SCENARIO = ("scenario", "seed", "ledger", "homes", "start", "intervals", "interv
 SECTIONS = ("standard_set", "conservation", "mix", "learnt", "ledger_stats", "ledger_head", "seconds")
 CONSERVATION = ("epa_outstanding_wh", "eca_outstanding_wh", "fa_outstanding_nano", "dso_shortfall_nano")
 
+LATEST_GATE_S = 366 * 86_400
+"""No market closes earlier before delivery, in seconds."""
+
 PARTIES = 4
 """Observers beside the homes: readers of the ledger, the board, the bid store and the DSO."""
 
@@ -31,6 +34,8 @@ def audit_shape(summary: Summary) -> None:
         summary.text(name)
     for name in ("seed", "homes", "intervals", "interval_s", "gate_s"):
         summary.number(name)
+    if summary.number("gate_s") > LATEST_GATE_S:
+        _refuse(f"gate_s is more than {LATEST_GATE_S} seconds before delivery")
     summary.section("conservation").require_fields(*CONSERVATION)
     summary.section("mix").require_fields("sessions", "peers_min", "peers_max")
     stats = summary.section("ledger_stats")
@@ -48,7 +53,7 @@ def audit_shape(summary: Summary) -> None:
 def _audit_learnt(summary: Summary) -> None:
     rows = summary.sections("learnt")
     if len(rows) != PARTIES + summary.number("homes"):
-        _refuse(f"learnt has {len(rows)} rows; expected {PARTIES}, and one for each home")
+        _refuse(f"learnt has {len(rows)} rows; expected {PARTIES}, and one for each of the homes")
     counts = [f.name for f in fields(Learnt) if f.name != "observer"]
     for row in rows:
         row.require_fields("observer", *counts)

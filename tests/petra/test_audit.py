@@ -336,7 +336,7 @@ def test_a_wrong_figure_of_a_section_is_refused(run_dir, section, name):
     assert name in error.reason or section in error.reason
 
 
-@pytest.mark.parametrize("value", [None, "x", -1, 1.5, [], {}, True, 10**30, "9999-12-31T23:00:00"])
+@pytest.mark.parametrize("value", [None, "9999-12-31T23:00:00", -1, 10**30])
 def test_no_field_of_the_summary_takes_every_value(run_dir, value):
     original = (run_dir / "summary.json").read_text()
     for name in json.loads(original):
