@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.codec import is_nested_deeply
 from assets.hashing import keccak
 from assets.intervals import IntervalGrid
 from assets.keys import Address
@@ -178,11 +179,13 @@ def set_aside(chain_id: int, folder: Path = FOLDER) -> Path:
 
 
 def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON
+    if is_nested_deeply(data):
+        raise ValueError("it is nested too deeply")
     try:
         return json.loads(data.decode())
     except UnicodeDecodeError:
         raise ValueError("it is no text") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise ValueError("it is no JSON") from None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from assets.codec import is_nested_deeply
 from petra.audit.error import AuditError
 
 MAX_SECONDS = 10**9
@@ -90,8 +91,11 @@ class Summary:
 
 def read_summary(path: Path) -> Summary:
     """The summary at ``path``; raises ``AuditError`` if it is no JSON object."""
+    data = path.read_bytes()
+    if is_nested_deeply(data):
+        raise AuditError(path.name, 1, "not JSON of a summary: it is nested too deeply")
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = data.decode("utf-8")
         values = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except UnicodeDecodeError as error:
         raise AuditError(path.name, 1, f"not UTF-8: {error.reason}") from None
@@ -100,8 +104,6 @@ def read_summary(path: Path) -> Summary:
     except ValueError as error:
         reason = "a number with thousands of digits" if "digits" in str(error) else str(error)
         raise AuditError(path.name, 1, f"not JSON of a summary: {reason}") from None
-    except RecursionError:
-        raise AuditError(path.name, 1, "not JSON of a summary: it is nested too deeply") from None
     if not isinstance(values, dict):
         raise AuditError(path.name, 1, "not a JSON object")
     return Summary(path.name, text.splitlines(), values)
