@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 from eth_account import Account
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assets.errors import LogTampered, MeterBanned
 from assets.intervals import IntervalGrid
@@ -89,6 +91,30 @@ def test_the_log_is_read_back_and_a_changed_byte_is_found(desk, tmp_path):
     path.write_bytes(path.read_bytes().replace(b'"approvals":2', b'"approvals":3'))
     with pytest.raises(LogTampered):
         ActionLog(path)
+
+
+def test_two_processes_append_to_one_log(tmp_path):
+    path = tmp_path / "actions.jsonl"
+    one, other = ActionLog(path), ActionLog(path)
+    for i in range(3):
+        one.append("guard", i)
+        other.append("price", i)
+    assert [action["action"] for action in ActionLog(path).actions] == ["guard", "price"] * 3
+    assert ActionLog(path).head == other.head
+
+
+@given(cut=st.integers(1, 60))
+def test_a_line_cut_off_while_it_was_written_is_set_aside_and_the_log_goes_on(tmp_path_factory, cut):
+    path = tmp_path_factory.mktemp("torn") / "actions.jsonl"
+    log = ActionLog(path)
+    log.append("init", 1)
+    log.append("guard", 2)
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert [action["action"] for action in ActionLog(path).actions] == ["init"]
+    torn = path.read_bytes().splitlines()[1]
+    ActionLog(path).append("price", 3)
+    assert [action["action"] for action in ActionLog(path).actions] == ["init", "price"]
+    assert path.with_suffix(".torn").read_bytes() == torn + b"\n"
 
 
 def test_policies_that_can_never_be_met_are_refused():
