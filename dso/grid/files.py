@@ -1,5 +1,6 @@
 """Networks from files: pandapower JSON and CGMES, read with pandapower."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,30 +32,38 @@ MODEL_HZ = 50.0
 
 
 def read_network(path: Path) -> Network:
-    """The network in ``path``: pandapower JSON (``.json``) or CGMES (``.zip``, ``.xml``).
+    """The network in ``path``: pandapower JSON, or CGMES 2.4.15 profiles in one ``.zip`` or one folder of ``.xml``.
 
-    Raises ``ValueError`` that says what is wrong, ``ImportError`` without pandapower.
+    Raises ``ValueError`` that says what is wrong, ``ImportError`` that says what to install.
     """
     try:
         import pandapower
     except ImportError as error:
         raise ImportError("reading network files needs pandapower; run: pip install 'pandapower>=3.5,<4'") from error
-    if not path.is_file():
-        raise ValueError(f"there is no network file {path}")
+    profiles = sorted(path.glob("*.xml")) if path.is_dir() else [path]
+    if not profiles or not path.exists():
+        raise ValueError(f"there is no network in {path}; give pandapower JSON, or a .zip or folder of CGMES profiles")
     try:
-        if path.suffix == ".json":
-            net = pandapower.from_json(str(path))
-        elif path.suffix in (".zip", ".xml"):
-            from pandapower.converter import cim
-
-            net = cim.from_cim(file_list=[str(path)])
-        else:
-            raise ValueError("give pandapower JSON (.json) or CGMES (.zip, .xml)")
+        net = _cgmes(profiles) if path.suffix != ".json" else pandapower.from_json(str(path))
         if not isinstance(net, pandapower.pandapowerNet):
             raise ValueError("it holds no pandapower network")
+    except ImportError:
+        raise
     except Exception as error:  # the readers raise whatever their parsers do
-        raise ValueError(f"{path.name} is no network that can be read: {error}") from error
+        hint = "" if path.suffix == ".json" else " (CGMES is read from EQ, SSH and TP together: one .zip or one folder)"
+        raise ValueError(f"{path.name} is no network that can be read: {error}{hint}") from error
     return from_pandapower(net, path.stem)
+
+
+def _cgmes(profiles: list[Path]) -> "pandapowerNet":
+    """What pandapower's converter makes of CGMES files."""
+    try:
+        from pandapower.converter.cim.cim2pp.from_cim import from_cim
+    except ImportError as error:
+        raise ImportError(f"reading CGMES needs {error.name or 'lxml'}; run: pip install lxml") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the converter's own use of pandas
+        return from_cim(file_list=[str(profile) for profile in profiles], ignore_errors=False)
 
 
 def from_pandapower(net: "pandapowerNet", name: str) -> Network:
@@ -94,7 +103,7 @@ def _name(row: dict[str, Any], kind: str) -> str:
 
 def _line(row: dict[str, Any], place: dict[int, int], opened: set[tuple[int, int]], f_hz: float) -> Line:
     km, parallel = float(row["length_km"]), int(row["parallel"])
-    if row.get("g_us_per_km"):
+    if row.get("g_us_per_km", 0) > 0:  # not a number: not given
         raise ValueError(f"line {_name(row, 'Line')} has a shunt conductance, which the grid check does not model")
     return Line(
         _name(row, "Line"),
@@ -102,11 +111,15 @@ def _line(row: dict[str, Any], place: dict[int, int], opened: set[tuple[int, int
         place[row["to_bus"]],
         float(row["r_ohm_per_km"]) * km / parallel,
         float(row["x_ohm_per_km"]) * km / parallel,
-        float(row["c_nf_per_km"]) * 1e-9 * km * parallel * (f_hz / MODEL_HZ),
+        _or_zero(row["c_nf_per_km"]) * 1e-9 * km * parallel * (f_hz / MODEL_HZ),
         float(row["max_i_ka"]) * 1e3 * parallel * float(row["df"]),
         (row["index"], row["from_bus"]) not in opened,
         (row["index"], row["to_bus"]) not in opened,
     )
+
+
+def _or_zero(value: float) -> float:
+    return 0.0 if value != value else float(value)  # not a number: not given
 
 
 def _transformer(row: dict[str, Any], place: dict[int, int]) -> Transformer:
@@ -123,6 +136,10 @@ def _transformer(row: dict[str, Any], place: dict[int, int]) -> Transformer:
             raise ValueError(f"transformer {name} has a tap changer of type {kind!r}; only 'Ratio' is modelled")
         steps = float(row["tap_pos"]) - float(row["tap_neutral"])
         ratio[row["tap_side"]] += steps * float(row["tap_step_percent"]) / 100
+    if isinstance(row.get("tap2_side"), str) and row["tap2_pos"] != row["tap2_neutral"]:
+        raise ValueError(f"transformer {name} has two tap changers off their neutral positions; only one is modelled")
+    if row.get("tap_dependency_table") is True:
+        raise ValueError(f"transformer {name} has impedances that depend on the tap, which are not modelled")
     va = float(row["sn_mva"]) * 1e6 * parallel
     return Transformer(
         name,

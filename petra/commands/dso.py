@@ -92,7 +92,9 @@ def stress(
 
 
 @app.command()
-def network(path: Annotated[Path, typer.Argument(help="pandapower JSON or CGMES file.")]) -> None:
+def network(
+    path: Annotated[Path, typer.Argument(help="pandapower JSON, or CGMES: .zip or folder of profiles.")],
+) -> None:
     """Read a network file and say what the grid check sees in it."""
     from dso.grid.files import read_network
     from dso.grid.flow import PowerFlow

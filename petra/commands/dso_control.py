@@ -26,7 +26,9 @@ def guard(
     enrolment: Enrolment,
     desk: Folder = DESK,
     intervals: Annotated[int, typer.Option(min=1, help="How many coming intervals must be safe.")] = 1,
-    network: Annotated[Path | None, typer.Option(help="pandapower JSON or CGMES; the CIGRE network.")] = None,
+    network: Annotated[
+        Path | None, typer.Option(help="pandapower JSON, or CGMES .zip or folder; the CIGRE network.")
+    ] = None,
     at: Annotated[list[str] | None, typer.Option(help="feeder=bus of the network; repeat it.")] = None,
 ) -> None:
     """Check the grid for the coming intervals and set the limits that are safe. Run it before notes are issued."""

@@ -74,9 +74,11 @@ def test_a_network_that_cannot_be_modelled_is_refused_in_a_sentence(oracle, tmp_
     (tmp_path / "bad.json").write_text("{}")
     with pytest.raises(ValueError, match=r"bad\.json is no network"):
         read_network(tmp_path / "bad.json")
-    (tmp_path / "bad.xml").write_text("<not-cgmes/>")
-    with pytest.raises(ValueError, match=r"bad\.xml is no network"):
-        read_network(tmp_path / "bad.xml")
+    with pytest.raises(ValueError, match="there is no network in"):
+        read_network(tmp_path / "absent.zip")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="there is no network in"):
+        read_network(tmp_path / "empty")
     with pytest.raises(ValueError, match="no connection to the grid above"):
         Network("empty", (), (), (), ())
 
