@@ -162,6 +162,15 @@ class Accounts:
         self._check_totals(s)
         self._received.setdefault(s.meter, []).append(signed)
 
+    def registry(self) -> Registry:
+        """Meters, feeders and prices as the ledger has them now."""
+        self._follow()
+        return self._registry
+
+    def covers(self, meter: int, first: int, last: int) -> bool:
+        """Whether a booked statement of the meter has any of the intervals ``first..last``."""
+        return any(s.first <= last and first <= s.last for s in self._statements(meter))
+
     def missing(self, first: int, last: int) -> tuple[Missing, ...]:
         """Which meters have not stated which parts of the intervals ``first..last`` since they were installed."""
         now_s = self._follow()

@@ -4,16 +4,20 @@ import csv
 import hashlib
 import hmac
 import io
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from enum import Enum
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated
 
 from assets.commitments.codec import read_publication
 from assets.commitments.errors import BadStatement
 from assets.commitments.statement import PrivateStatement
 from assets.statement import SignedStatement, Statement
+from contracts.errors import NodeError, NodeUnreachable, Reorganised
 from dso.accounts import Reason, StatementRefused
+from dso.service.gauges import Gauges
 from dso.service.intake import Intake
 from dso.service.private_intake import MAX_BYTES, PrivateIntake
 from dso.service.store import FIELDS
@@ -42,8 +46,10 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
     Raises ``ImportError`` that says what to install.
     """
     try:
-        from fastapi import Body, Depends, FastAPI, Header, HTTPException, Request, Response
-        from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+        from fastapi import Body, Depends, FastAPI, HTTPException, Request, Response
+        from fastapi.responses import JSONResponse
+        from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+        from prometheus_client import CollectorRegistry, Counter, generate_latest
         from starlette.concurrency import run_in_threadpool
     except ImportError as error:
         raise ImportError("the service needs FastAPI; run: pip install 'petra[service]'") from error
@@ -51,24 +57,38 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
     app = FastAPI(title="PETra DSO", version="1")
     registry = CollectorRegistry()
     received = Counter("petra_dso_statements", "Statements received, by verdict", ["verdict"], registry=registry)
-
-    booked = Gauge("petra_dso_statements_stored", "Statements on disk, by kind", ["kind"], registry=registry)
+    gauges = Gauges(registry)
+    bearer = HTTPBearer(auto_error=False)
+    one_way = Lock()
+    """Held while a period is looked up in one book and booked in the other: it is stated in one way only."""
 
     def stated_privately(meter: int, first: int, last: int) -> bool:
         return private is not None and private.covers(meter, first, last)
 
-    def needs(role: Role) -> Callable[[str], None]:
-        def check(authorization: Annotated[str, Header()] = "") -> None:
-            presented = token_hash(authorization.removeprefix("Bearer "))
+    def needs(role: Role) -> Callable[..., None]:
+        def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+            presented = token_hash("" if given is None else given.credentials)
             held = next((r for known, r in tokens.items() if hmac.compare_digest(known, presented)), None)
             if held is None:
-                raise HTTPException(401, "give a token: Authorization: Bearer ...")
+                raise HTTPException(401, "give a token: Authorization: Bearer ...", {"WWW-Authenticate": "Bearer"})
             if held is not role:
                 raise HTTPException(403, f"this needs a token of role {role.value}")
 
         return check
 
     operator = [Depends(needs(Role.OPERATOR))]
+
+    def not_now(_: Request, error: Exception) -> JSONResponse:
+        """The ledger's node or the disk fails: nothing was acknowledged."""
+        if isinstance(error, Reorganised):
+            intake.reload()
+            if private is not None:
+                private.reload()
+        received.labels("not_now").inc()
+        return JSONResponse({"detail": f"nothing was booked, deliver again: {error}"}, 503, {"Retry-After": "10"})
+
+    for kind in (NodeError, NodeUnreachable, sqlite3.Error):
+        app.add_exception_handler(kind, not_now)
 
     @app.post("/statements", dependencies=[Depends(needs(Role.METER))])
     def receive(body: Annotated[dict[str, int | str], Body()]) -> dict[str, str]:
@@ -79,11 +99,13 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
             received.labels("malformed").inc()
             raise HTTPException(422, str(error)) from error
         s = signed.statement
-        if stated_privately(s.meter, s.first, s.last):
-            received.labels("overlap").inc()
-            raise HTTPException(409, f"meter {s.meter} stated the period privately; a plain statement would show more")
         try:
-            new = intake.receive(signed)
+            with one_way:
+                if stated_privately(s.meter, s.first, s.last):
+                    received.labels("overlap").inc()
+                    why = f"meter {s.meter} stated the period privately; a plain statement would show more"
+                    raise HTTPException(409, why)
+                new = intake.receive(signed)
         except StatementRefused as refused:
             received.labels(refused.reason.name.lower()).inc()
             status = 409 if refused.reason is Reason.CONTRADICTORY else 422
@@ -101,11 +123,16 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
             body += part
             if len(body) > MAX_BYTES:
                 raise HTTPException(413, f"a publication has at most {MAX_BYTES} bytes")
-        try:
+
+        def book() -> bool:
             s = read_publication(bytes(body))[2].statement
-            if intake.covers(s.meter, s.first, s.last):
-                raise BadStatement(s.meter, "first", "the period overlaps a plain statement that was booked")
-            new = await run_in_threadpool(private.receive, bytes(body))
+            with one_way:
+                if intake.covers(s.meter, s.first, s.last):
+                    raise BadStatement(s.meter, "first", "the period overlaps a plain statement that was booked")
+                return private.receive(bytes(body))
+
+        try:
+            new = await run_in_threadpool(book)
         except BadStatement as bad:
             received.labels("refused_private").inc()
             raise HTTPException(422, str(bad)) from bad
@@ -157,14 +184,13 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
     @app.get("/health")
     def health() -> dict[str, str]:
         """Whether the service answers and its store can be read."""
-        intake.statements()
+        intake.stored()
         return {"status": "ok"}
 
     @app.get("/metrics")
     def metrics() -> Response:
         """Prometheus metrics; they name no meter."""
-        booked.labels("plain").set(len(intake.statements()))
-        booked.labels("private").set(0 if private is None else len(private.statements()))
+        gauges.read(intake, private)
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     return app

@@ -1,13 +1,31 @@
 """Taking in statements: checked, on disk, and only then acknowledged."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Lock
 
 from assets.port import Ledger
+from assets.rules.state import Standing
 from assets.statement import SignedStatement, Statement, first_open_interval
+from assets.transactions import FeederCapacity, PriceChange
 from dso.accounts import Accounts, Missing, Reason, Reconciliation, StatementRefused
 from dso.service.store import StatementStore
 
 IMPLAUSIBLE = frozenset({Reason.WRONG_FA, Reason.WRONG_PRICE, Reason.OVERLAP})
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What is in force on the ledger now."""
+
+    ledger_s: int
+    """Ledger time, Unix seconds."""
+    meters: Mapping[int, Standing]
+    feeders: tuple[FeederCapacity, ...]
+    price: PriceChange | None
+    """Of the interval that is running."""
+    regulations: int
+    """How many regulatory transactions there are."""
 
 
 class Intake:
@@ -51,11 +69,35 @@ class Intake:
         with self._lock:
             return [signed.statement for signed, _ in self._store.booked()]
 
+    def stored(self) -> int:
+        """How many statements are booked on disk."""
+        with self._lock:
+            return self._store.count()
+
+    def in_force(self) -> InForce:
+        """What the ledger says now."""
+        ledger = self._ledger
+        with self._lock:
+            now_s = ledger.now_s
+            registry = self._accounts.registry()
+            feeders = (registry.capacity(feeder, now_s) for feeder in sorted(registry.feeders))
+            return InForce(
+                now_s,
+                {m: s for m in registry.meters if (s := registry.standing(m, now_s)) is not None},
+                tuple(capacity for capacity in feeders if capacity is not None),
+                ledger.price_at(ledger.grid.index(now_s)) if now_s >= ledger.grid.genesis_s else None,
+                ledger.regulation_nonce(),
+            )
+
+    def reload(self) -> None:
+        """Read disk and ledger anew, after the chain dropped entries that were read before."""
+        with self._lock:
+            self._accounts = self._replayed()
+
     def covers(self, meter: int, first: int, last: int) -> bool:
         """Whether a booked statement of the meter has any of the intervals ``first..last``."""
         with self._lock:
-            booked = [signed.statement for signed, _ in self._store.booked()]
-        return any(s.meter == meter and s.first <= last and first <= s.last for s in booked)
+            return self._accounts.covers(meter, first, last)
 
     def missing(self, first: int, last: int) -> tuple[Missing, ...]:
         """Which meters owe a statement for which intervals."""

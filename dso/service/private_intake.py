@@ -76,6 +76,11 @@ class PrivateIntake:
             else:
                 self._refused.append((signed.statement.meter, verdict))
 
+    def reload(self) -> None:
+        """Read disk and ledger anew, after the chain dropped entries that were read before."""
+        with self._lock:
+            self._replay()
+
     def _desk(self, group: Group) -> PrivateStatements:
         return self._desks.setdefault(group.name, PrivateStatements(self._ledger, self._gate_s, group))
 

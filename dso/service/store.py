@@ -36,6 +36,10 @@ class StatementStore:
         insert = f"INSERT INTO booked VALUES (NULL, {_MARKS}, ?)"  # noqa: S608 - constants
         self._db.execute(insert, (*_row(signed), received_s))
 
+    def count(self) -> int:
+        """How many statements were accepted."""
+        return int(self._db.execute("SELECT COUNT(*) FROM booked").fetchone()[0])
+
     def refuse(self, signed: SignedStatement, received_s: int, reason: str) -> None:
         """Keep a statement that was refused, as evidence."""
         insert = f"INSERT INTO refused VALUES (NULL, {_MARKS}, ?, ?)"  # noqa: S608 - constants
