@@ -57,7 +57,11 @@ class Autopilot:
         self._controller, self._check = controller, check
         self._registry, self._cursor = Registry(), 0
         self._issued_w: dict[tuple[int, int, Kind], int] = {}
-        self._limit_permille: dict[int, int] = {}
+        self.limit_permille: dict[int, int] = {}
+        """What the controller leaves of the ECA limits, by interval, in thousandths; all of them where it says nothing.
+
+        Planned in one process and guarded in another, carry it over (:class:`dso.controller.memory.Memory`).
+        """
         self._decided: dict[tuple[tuple[int, ...], ...], Cut] = {}
 
     def plan_day(
@@ -81,7 +85,7 @@ class Autopilot:
         )
         changes: list[PriceChange] = []
         for d in decisions:
-            self._limit_permille[d.t] = d.limit_permille
+            self.limit_permille[d.t] = d.limit_permille
             change = d.price_change(ledger.grid.start_s(d.t))
             if not changes or replace(change, time_s=0) != replace(changes[-1], time_s=0):
                 changes.append(change)
@@ -133,7 +137,7 @@ class Autopilot:
 
     def _own_permille(self, t: int) -> int:
         """What the controller leaves of the ECA limits in interval ``t``."""
-        return self._limit_permille.get(t, WHOLE)
+        return self.limit_permille.get(t, WHOLE)
 
     def _asked_w(self, kind: Kind, t: int, feeders: tuple[int, ...], now_s: int) -> tuple[int, ...]:
         """Power by feeder: the nameplates of the meters that are not banned, or what was issued if that is more."""

@@ -1,7 +1,6 @@
 """The commands of the automatic loop: the next day's prices, and limits before notes are issued."""
 
 import csv
-import json
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +12,12 @@ from petra.commands.dso_desk import DESK, Folder, Passphrase, open_desk, signer_
 from petra.commands.errors import one_sentence_errors
 
 if TYPE_CHECKING:
+    from dso.controller.forecast import BookDepth
     from dso.grid.check import GridCheck
 
 __all__ = ["app"]
+
+MEMORY = "controller.json"
 
 Enrolment = Annotated[Path, typer.Argument(help="The enrolment: every meter with its nameplate limits.")]
 
@@ -33,6 +35,7 @@ def guard(
 ) -> None:
     """Check the grid for the coming intervals and set the limits that are safe. Run it before notes are issued."""
     from dso.controller.autopilot import Autopilot
+    from dso.controller.memory import Memory
     from dso.desk.enrolment import read_enrolment
 
     with one_sentence_errors():
@@ -42,6 +45,7 @@ def guard(
         autopilot = Autopilot(
             folder.desk(ledger), signer_of(folder, ledger, passphrase), {g.meter: g for g in grants}, check=check
         )
+        autopilot.limit_permille.update(Memory.read(desk / MEMORY).limit_permille)
         first = ledger.grid.index(ledger.now_s) + 1
         done = autopilot.guard(first, first + intervals - 1)
         typer.echo(done.cut.explanation)
@@ -76,12 +80,16 @@ def control(
     enrolment: Enrolment,
     history: Annotated[Path, typer.Option(help="CSV interval,net_wh: what the community drew, import less export.")],
     tariff: Annotated[str, typer.Option(help="The flat tariff around which prices move.")] = "0.24/0.09",
+    book: Annotated[
+        Path | None, typer.Option(help="CSV interval,bids_wh,asks_wh: what is open at the bid store, if anything.")
+    ] = None,
     desk: Folder = DESK,
 ) -> None:
-    """Decide on the prices of the next day of intervals and publish them; the levels are kept in the desk."""
+    """Decide on the prices of the next day of intervals and publish them; again for the same day, it does the same."""
     from assets.transactions import PriceChange
     from dso.controller.autopilot import Autopilot
     from dso.controller.controller import Controller
+    from dso.controller.memory import Memory
     from dso.desk.enrolment import read_enrolment
     from dso.tariff import Tariff
 
@@ -92,9 +100,10 @@ def control(
         steps = Tariff.parse(tariff).steps
         if len(steps) != 1:
             raise ValueError("--tariff is one pair of prices here, such as 0.24/0.09")
-        kept = desk / "levels.json"
-        levels = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-        controller = Controller(per_day, levels={int(slot): level for slot, level in levels.items()})
+        first = (grid.index(ledger.now_s) // per_day + 1) * per_day
+        known = Memory.read(desk / MEMORY)
+        before = known.levels(first)
+        controller = Controller(per_day, levels=dict(before))
         autopilot = Autopilot(
             folder.desk(ledger), signer_of(folder, ledger, passphrase), {g.meter: g for g in grants}, controller
         )
@@ -102,11 +111,10 @@ def control(
         def base(t: int) -> PriceChange:
             return PriceChange(grid.start_s(t), steps[0].consumption_nano_per_wh, steps[0].production_nano_per_wh)
 
-        first = (grid.index(ledger.now_s) // per_day + 1) * per_day
-        decisions = autopilot.plan_day(first, base, _history_w(history, grid.interval_s))
-        replacement = kept.with_suffix(".new")
-        replacement.write_text(json.dumps(controller.levels) + "\n", encoding="utf-8")
-        replacement.replace(kept)
+        autopilot.limit_permille.update(known.limits(grid.index(ledger.now_s), first - 1))
+        depths = None if book is None else _book(book)
+        decisions = autopilot.plan_day(first, base, _history_w(history, grid.interval_s), depths)
+        Memory(first, before, controller.levels, autopilot.limit_permille).write(desk / MEMORY)
         for (level, reason), run in groupby(decisions, key=lambda d: (d.level, d.reason)):
             alike = list(run)
             signals = sorted(d.signal_w for d in alike)
@@ -118,11 +126,31 @@ def control(
 
 
 def _history_w(path: Path, interval_s: int) -> dict[int, int]:
+    rows = _whole_numbers(path, "interval,net_wh")
+    return {t: wh * 3600 // interval_s for t, wh in rows}
+
+
+def _book(path: Path) -> "dict[int, BookDepth]":
+    from dso.controller.forecast import BookDepth
+
+    rows = _whole_numbers(path, "interval,bids_wh,asks_wh")
+    if any(min(bids_wh, asks_wh) < 0 for _, bids_wh, asks_wh in rows):
+        raise ValueError(f"{path.name} has an order for less than 0 Wh; bids and asks are both written without a sign")
+    return {t: BookDepth(bids_wh, asks_wh) for t, bids_wh, asks_wh in rows}
+
+
+def _whole_numbers(path: Path, header: str) -> list[list[int]]:
+    """The rows of a CSV file of whole numbers; each interval is there once."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    if not rows or rows[0] != ["interval", "net_wh"]:
-        raise ValueError(f"the first line of {path.name} is interval,net_wh")
+    if not rows or ",".join(rows[0]) != header:
+        raise ValueError(f"the first line of {path.name} is {header}")
     try:
-        return {int(t): int(wh) * 3600 // interval_s for t, wh in rows[1:]}
+        numbers = [[int(text) for text in row] for row in rows[1:]]
     except ValueError:
-        raise ValueError(f"{path.name} has a line that is not interval,net_wh in whole numbers") from None
+        numbers = [[]]
+    if any(len(row) != len(rows[0]) for row in numbers):
+        raise ValueError(f"{path.name} has a line that is not {header} in whole numbers")
+    if len({row[0] for row in numbers}) < len(numbers):
+        raise ValueError(f"{path.name} has an interval twice; keep one of its lines")
+    return numbers

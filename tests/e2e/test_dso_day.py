@@ -124,13 +124,21 @@ def test_the_day_of_the_page_is_what_happens(day, tmp_path):
     assert len(event["intervals"]) == 96
     run_section("Before notes are issued: prices and limits", url)
     ledger = ledger_of(url)
-    limit_w = next(a for a in ledger.entries()[-1].signed.tx.authorise if a.meter == 1).max_eca_w
+    limit_w = DeskFolder.open(Path("desk")).desk(ledger).meters()[1].authorisation.max_eca_w
     assert 0 < limit_w < 60_000
     withdrawal = Withdraw(1, 0, 2, (fa(METERS[2].address, FA_NANO),))
     assert ledger.submit([sign(ledger.domain, withdrawal, METERS[1])])[0].accepted
     run_section("Meters and keys that change", url)
     refused = ledger.submit([sign(ledger.domain, Withdraw(2, 0, 2, (fa(METERS[1].address, 1),)), METERS[2])])[0]
     assert refused.refusal == MeterBanned(2)
+    control = "petra dso control meters.csv --history history.csv"
+    planned = played(control, url)
+    assert "level +1" in planned.output
+    assert "level +2" not in planned.output  # the same day again moves no level twice
+    Path("book.csv").write_text("interval,bids_wh,asks_wh\n" + "".join(f"{t},900,0\n" for t in range(96, 140)))
+    assert "above target" in played(f"{control} --book book.csv", url).output.splitlines()[0]
+    Path("book.csv").write_text("interval,bids_wh,asks_wh\n96,9,0\n96,9,0\n")
+    assert "an interval twice" in played(f"{control} --book book.csv", url).output
     set_time(url, ledger.grid.end_s(4) + 451)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -14,6 +14,7 @@ from assets.notes import eca
 from assets.transactions import Authorisation, Domain, FeederCapacity, PriceChange, Regulate, Withdraw, sign
 from dso.controller.autopilot import Autopilot
 from dso.controller.controller import Bounds, Controller
+from dso.controller.memory import Memory
 from dso.desk.approvals import NotApproved, Policy
 from dso.desk.desk import Desk, KeySigner
 from dso.desk.log import ActionLog
@@ -33,10 +34,14 @@ def check():
     return GridCheck(residential(), FEEDERS)
 
 
+def nameplates(max_w):
+    return {i: Authorisation(i, METER.address, f, max_w, max_w, 0) for i, f in enumerate(FEEDERS)}
+
+
 def world(tmp_path, check, max_w, controller=None, policy=None):
     """Five meters, one on each feeder, at their nameplates."""
     ledger = SpecLedger(DOMAIN, GRID, DSO.address, time_s=GRID.genesis_s - 100)
-    nameplate = {i: Authorisation(i, METER.address, f, max_w, max_w, 0) for i, f in enumerate(FEEDERS)}
+    nameplate = nameplates(max_w)
     enrol = Regulate(
         0,
         feeders=tuple(FeederCapacity(f, 10**9, 10**9) for f in FEEDERS),
@@ -125,7 +130,10 @@ def test_when_prices_are_at_their_bound_the_controller_lowers_import_limits_and_
     history = {0: 100, 1: 5000, 2: 2000, 3: 1000}
     autopilot.plan_day(4, lambda t: BASE, history)
     autopilot.plan_day(4, lambda t: BASE, history)
-    guarded = autopilot.guard(5, 5)
+    Memory(4, {}, {}, autopilot.limit_permille).write(tmp_path / "controller.json")
+    guarding = Autopilot(autopilot.desk, KeySigner(DSO), nameplates(1000), None, check)
+    guarding.limit_permille.update(Memory.read(tmp_path / "controller.json").limit_permille)
+    guarded = guarding.guard(5, 5)
     assert guarded.shares.epa == 1000
     assert guarded.shares.eca == 500
     assert ledger.state.meters[0].ruling.at(ledger.now_s).authorisation.max_eca_w == 500
