@@ -118,15 +118,20 @@ class PrivateStatements:
         )
         verify_statement(signed, sorted(touching, key=lambda sheet: sheet.first), expected)
 
-    def check_signature(self, signed: SignedPrivateStatement) -> None:
-        """The meter that the ledger authorises signed the statement; that alone, for a judge.
+    def check_signature(self, signed: SignedPrivateStatement, sheets: Sequence[SignedSheet] = ()) -> None:
+        """The meter that the ledger authorises signed the statement, and ``sheets``; that alone, for a judge.
 
         Raises :class:`~assets.commitments.errors.BadStatement`.
         """
         self._follow()
         meter = signed.statement.meter
-        if signed.signer(self._ledger.domain, self._group) != self._key(meter):
+        key = self._key(meter)
+        if signed.signer(self._ledger.domain, self._group) != key:
             raise BadStatement(meter, "signature", "not signed with the key that the ledger authorises")
+        for sheet in sheets:
+            if sheet.sheet.meter != meter:
+                raise BadStatement(meter, "sheets", f"a sheet of meter {sheet.sheet.meter} is among them")
+            verify_sheet(sheet, self._ledger.domain, self._group, key)
 
     def receive_all(self, publications: Sequence[SignedPrivateStatement]) -> list[BadStatement]:
         """Book all that verify; what is wrong with the others."""

@@ -88,14 +88,16 @@ class PrivateIntake:
         """Book a publication; ``True`` if it is new, ``False`` if it was booked before (a repeated delivery).
 
         Raises ``EncodingError`` for what is no publication, and ``BadStatement`` with the field that does not hold;
-        such a publication is kept as evidence if its meter signed it.
+        such a publication is kept as evidence if its meter signed all of it, and nobody else left out a part.
         """
         group, sheets, signed = read_publication(body)
         with self._lock:
-            if self._store.verdict(body) == BOOKED:
+            s = signed.statement
+            if self._store.verdict(body) == BOOKED or any(s == booked for booked, _ in self._booked):
                 return False
-            now_s, desk, s = self._ledger.now_s, self._desk(group), signed.statement
-            desk.check_signature(signed)
+            now_s, desk = self._ledger.now_s, self._desk(group)
+            desk.check_signature(signed, sheets)
+            whole = sum(k.sheet.last - k.sheet.first + 1 for k in sheets) >= s.last - s.first + 1
             try:
                 if self._covers(s.meter, s.first, s.last):
                     raise BadStatement(s.meter, "first", "the period overlaps one that was billed before")
@@ -103,8 +105,9 @@ class PrivateIntake:
                     desk.receive_sheet(sheet)
                 desk.receive(signed)
             except BadStatement as bad:
-                self._store.keep(body, now_s, bad.field)
-                self._refused.append((s.meter, bad.field))
+                if whole:
+                    self._store.keep(body, now_s, bad.field)
+                    self._refused.append((s.meter, bad.field))
                 raise
             try:
                 self._store.keep(body, now_s, BOOKED)

@@ -143,6 +143,22 @@ def test_strangers_leave_no_trace_and_garbage_is_refused_in_a_sentence(world):
     assert world.client.post("/private-statements", content=b"{}\n").status_code == 401
 
 
+def test_who_changes_anothers_publication_puts_no_blame_on_its_meter(world):
+    body = world.publication([1, 2, 3, 4])
+    group, sheets, signed = read_publication(body)
+    (sheet,) = sheets
+    point = bytes(64)
+    spoilt = replace(sheet, sheet=replace(sheet.sheet, points=point + sheet.sheet.points[64:]))
+    for changed in ((spoilt,), (replace(sheet, signature=bytes(65)),), ()):
+        assert world.post(publication_bytes(group, changed, signed)).status_code == 422
+    assert list(world.store.all()) == []
+    assert world.post(body).json() == {"status": "booked"}
+    for changed in ((spoilt,), (sheet, sheet), ()):
+        assert world.post(publication_bytes(group, changed, signed)).json() == {"status": "booked before"}
+    faults = world.client.get("/faults?first=0&last=3", headers=OPERATOR_TOKEN).json()
+    assert [faults[fault] for fault in ("missing", "contradictory", "implausible")] == [[], [], []]
+
+
 def test_a_period_is_stated_in_one_way_only(world):
     from assets.statement import Statement, sign_statement
     from dso.service.app import encode
