@@ -172,7 +172,12 @@ class Accounts:
         return any(s.first <= last and first <= s.last for s in self._statements(meter))
 
     def missing(self, first: int, last: int) -> tuple[Missing, ...]:
-        """Which meters have not stated which parts of the intervals ``first..last`` since they were installed."""
+        """Which meters have not stated which parts of the intervals ``first..last`` since they were installed.
+
+        Raises ``ValueError`` for a period that ends before it starts.
+        """
+        if first > last:
+            raise ValueError(f"the period {first}..{last} ends before it starts; give its first interval first")
         now_s = self._follow()
         gaps = []
         for meter in sorted(self._registry.grants(now_s)):

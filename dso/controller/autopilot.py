@@ -104,6 +104,8 @@ class Autopilot:
         if self._check is None:
             raise ValueError("this autopilot has no grid check; give it one")
         feeders, now_s = self._check.feeders, self._follow()
+        if not any(self._registry.standing(meter, now_s) for meter in self._nameplate):
+            raise ValueError("none of these meters is installed; authorise them first: there is nothing to guard")
         base = {f: (base_w or {}).get(f, [0] * (last - first + 1)) for f in feeders}
         requests = [
             Request(

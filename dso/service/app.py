@@ -164,7 +164,10 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
     @app.get("/faults", dependencies=operator)
     def faults(first: int, last: int) -> dict[str, list[int]]:
         """Meters whose statements are missing for ``first..last``, or late, contradictory or implausible."""
-        gaps = intake.missing(first, last)
+        try:
+            gaps = intake.missing(first, last)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
         missing = {m.meter for m in gaps if private is None or not private.states(m.meter, m.first, m.last)}
         plain, hidden = intake.faults(), {} if private is None else private.faults()
         return {

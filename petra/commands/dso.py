@@ -14,6 +14,15 @@ app = typer.Typer(no_args_is_help=True, help="The operator's desk: grid check, c
 WINTER_WEEK = "2025-01-05T00:00:00"
 """A Sunday: the day of history before the week that is shown."""
 
+MAX_SCALE = 1000
+
+
+def _factors(scales: str) -> list[int]:
+    texts = [text.strip() for text in scales.split(",")]
+    if not all(text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SCALE for text in texts):
+        raise ValueError(f"--scales {scales!r} is no list of whole factors from 1 to {MAX_SCALE}, such as 1,4,8")
+    return [int(text) for text in texts]
+
 
 @app.command()
 def week(
@@ -55,9 +64,7 @@ def grid(
     from petra.homes.community import generate
 
     with one_sentence_errors():
-        factors = [int(s) for s in scales.split(",")]
-        if min(factors) < 1:
-            raise ValueError(f"--scales {scales} has a factor below 1")
+        factors = _factors(scales)
         profiles = generate(seed, datetime.fromisoformat(start), 7 * 96, 900)
         results = [stress(profiles, factor) for factor in factors]
         show(stress_table(results, f"18 homes, a week of quarter-hours from {start[:10]}, seed {seed}"))
@@ -79,9 +86,7 @@ def stress(
     from petra.operated import Options
 
     with one_sentence_errors():
-        factors = [int(s) for s in scales.split(",")]
-        if min(factors) < 1:
-            raise ValueError(f"--scales {scales} has a factor below 1")
+        factors = _factors(scales)
         profiles = generate(seed, datetime.fromisoformat(start), (days + 1) * 24, 3600)
         base = PriceChange(0, 240_000, 90_000)
         results = [market_stress(profiles, Options(seed, base, scale=factor, notes=4)) for factor in factors]

@@ -145,6 +145,8 @@ def backup(to: Annotated[Path, typer.Argument(help="A folder that does not exist
 
     with one_sentence_errors():
         DeskFolder.open(desk)
+        if to.exists():
+            raise ValueError(f"{to} exists; a backup never overwrites one")
         to.mkdir(mode=0o700)
         for path in sorted(desk.rglob("*")):
             target = to / path.relative_to(desk)

@@ -89,6 +89,8 @@ def init(
         policy = Policy(required, tuple(address(text) for text in approver or ()))
         w3 = nodes.connect(node)
         desk.mkdir(parents=True, exist_ok=True)
+        if any(desk.iterdir()):
+            raise ValueError(f"{desk} is not empty; a desk is made in a folder of its own")
         key = create_key(desk / "dso.json", passphrase)
         genesis_s = int(w3.eth.get_block("latest")["timestamp"]) // interval_s * interval_s
         ledger = EvmLedger.deploy(w3, key.address, IntervalGrid(genesis_s, interval_s))

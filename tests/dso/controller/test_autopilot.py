@@ -139,6 +139,14 @@ def test_when_prices_are_at_their_bound_the_controller_lowers_import_limits_and_
     assert ledger.state.meters[0].ruling.at(ledger.now_s).authorisation.max_eca_w == 500
 
 
+def test_where_no_meter_is_installed_no_limit_is_set(tmp_path, check):
+    ledger, autopilot = world(tmp_path, check, 60_000)
+    stranger = {99: Authorisation(99, METER.address, FEEDERS[0], 1, 1, 0)}
+    with pytest.raises(ValueError, match="authorise them first"):
+        Autopilot(autopilot.desk, KeySigner(DSO), stranger, None, check).guard(0, 0)
+    assert len(ledger.entries()) == 1
+
+
 def test_a_desk_that_wants_approvals_has_no_autopilot(tmp_path, check):
     ledger, autopilot = world(tmp_path, check, 60_000, policy=Policy(1, (APPROVER.address,)))
     with pytest.raises(NotApproved):

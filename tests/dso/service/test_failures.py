@@ -22,7 +22,7 @@ from dso.service.private_intake import PrivateIntake
 from dso.service.store import StatementStore
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_private_intake import CREDIT_NANO, DOMAIN, METER, METER_TOKEN, world
+from test_private_intake import CREDIT_NANO, DOMAIN, METER, METER_TOKEN, OPERATOR_TOKEN, world
 
 __all__ = ["world"]
 DASHBOARD = Path(__file__).parents[3] / "docs" / "grafana" / "dso.json"
@@ -118,6 +118,11 @@ def test_a_period_delivered_in_both_ways_at_once_is_booked_in_one(world, monkeyp
     for sender in senders:
         sender.join()
     assert sorted(codes) in ([200, 409], [200, 422])
+
+
+def test_a_period_that_ends_before_it_starts_is_refused(world):
+    refused = world.client.get("/faults?first=5&last=1", headers=OPERATOR_TOKEN)
+    assert (refused.status_code, refused.json()["detail"][:17]) == (422, "the period 5..1 e")
 
 
 def test_openapi_says_how_to_authorise(world):
