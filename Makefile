@@ -43,7 +43,7 @@ demo: $(RUN)
 	@$(BIN)/petra simulate --ledger evm --seed 3 --out out/demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --durations=20
 
 check: $(DEV)
 	$(BIN)/ruff check .
