@@ -24,19 +24,12 @@ pytest.importorskip("pvlib", reason="pip install 'petra[homes]'")
 BASE = PriceChange(0, 240_000, 90_000)
 
 
-@pytest.fixture(scope="module")
-def week():
+def test_the_controller_lowers_the_peak_of_a_real_market_and_no_bill_rises_beyond_what_is_documented():
     pytest.importorskip("power_grid_model", reason="pip install 'petra[grid]'")
-    return run_week(generate(1, datetime(2025, 1, 5), 4 * 12, 7200), Options(1, BASE, notes=1))
-
-
-def test_the_controller_lowers_the_peak_and_no_bill_rises_beyond_what_is_documented(week):
+    week = run_week(generate(1, datetime(2025, 1, 5), 4 * 12, 7200), Options(1, BASE, notes=1))
     assert week.on.peak_w < week.off.peak_w
     assert week.on.peak_to_average_permille < week.off.peak_to_average_permille
     assert week.largest_rise_permille <= 150
-
-
-def test_the_weeks_market_is_real_settled_every_day_and_the_dso_loses_nothing(week):
     played = week.played
     assert played.trades > 0
     assert len(played.reconciliations) == 3

@@ -1,7 +1,7 @@
 """What the controller remembers between commands."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dso.controller.memory import Memory
@@ -9,6 +9,7 @@ from dso.controller.memory import Memory
 LEVELS = st.dictionaries(st.integers(0, 95), st.integers(-4, 4))
 
 
+@settings(max_examples=25)  # each writes to the disk
 @given(st.integers(0, 10**6), LEVELS, LEVELS, st.dictionaries(st.integers(0, 10**6), st.integers(0, 1000)))
 def test_a_memory_is_read_as_it_was_written(tmp_path_factory, first, before, after, limits):
     path = tmp_path_factory.mktemp("memory") / "controller.json"
