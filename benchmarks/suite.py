@@ -9,6 +9,7 @@ from benchmarks import (
     digests,
     feeder_loads,
     gas,
+    grid,
     mixes,
     polling,
     profiles,
@@ -30,6 +31,7 @@ SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "auction": auctions.rows,
     "audit": audits.rows,
     "profiles": profiles.rows,
+    "grid": grid.rows,
 }
 
 METER_SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
