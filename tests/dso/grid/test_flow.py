@@ -14,7 +14,7 @@ from dso.grid.network import Network
 
 @pytest.fixture(scope="module")
 def oracle():
-    pandapower = pytest.importorskip("pandapower", reason="pip install 'pandapower>=3.5,<4'")
+    pandapower = pytest.importorskip("pandapower", reason="pip install 'petra[networks]'")
     from pandapower import networks
 
     net = networks.create_cigre_network_lv()
