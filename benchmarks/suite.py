@@ -9,7 +9,9 @@ from benchmarks import (
     digests,
     feeder_loads,
     gas,
+    grid,
     mixes,
+    polling,
     profiles,
     signatures,
     statement_gas,
@@ -29,12 +31,14 @@ SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "auction": auctions.rows,
     "audit": audits.rows,
     "profiles": profiles.rows,
+    "grid": grid.rows,
 }
 
 METER_SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "private statements": statements.rows,
     "statements on the chain": statement_gas.rows,
     "feeder load": feeder_loads.rows,
+    "polling": polling.rows,
 }
 """What ``python -m benchmarks meter`` measures: minutes, so apart."""
 
