@@ -1,8 +1,8 @@
 """Challenges that any replica can check, without a record of those that were issued.
 
-A challenge is the ledger time of its issue (5 bytes), randomness (11), and a keyed hash of both (16) under a secret that
-the replicas share through their database. So issuing one writes nothing, and a flood of requests fills nothing. Only a
-used one is recorded, in the same transaction as what it was used for, until it would be too old anyway.
+A challenge is the ledger time of its issue (5 bytes), randomness (11), and a keyed hash of both (16) under a secret
+that the replicas share through their database. So issuing one writes nothing, and a flood fills nothing. Only a used
+one is recorded, in the same transaction as what it was used for, until it would be too old anyway.
 """
 
 import hmac

@@ -52,16 +52,17 @@ offers = st.builds(
 )
 feeder = st.builds(Feeder, st.integers(0, 3), st.integers(0, 2))
 markets = st.builds(
-    lambda chosen, a, b: Market(tuple(chosen), {1: a, 2: b}), st.lists(offers, max_size=4), feeder, feeder
+    lambda chosen, a, b: Market(tuple(chosen), {1: a, 2: b}), st.lists(offers, max_size=3), feeder, feeder
 )
 
 
 def best_by_hand(market: Market) -> int:
     """The best of all plans, tried one by one."""
+    wide = replace(market, feeders={number: Feeder(9, 9) for number in market.feeders})
     choices = [
         [Flow(s, b, t, e) for e in range(1, 3)]
         for s, b, t in product(range(len(market.offers)), range(len(market.offers)), range(3))
-        if _possible(market, Flow(s, b, t, 1))
+        if _possible(wide, Flow(s, b, t, 1))
     ]
     best = 0
     for picked in product(*([None, *options] for options in choices)):
@@ -72,15 +73,14 @@ def best_by_hand(market: Market) -> int:
 
 
 def _possible(market: Market, *plan: Flow) -> bool:
-    wide = replace(market, feeders={n: Feeder(9, 9) for n in market.feeders}) if len(plan) == 1 else market
     try:
-        check_plan(wide, plan)
+        check_plan(market, plan)
     except Infeasible:
         return False
     return True
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(markets)
 def test_the_solver_finds_what_trying_every_plan_finds(solve, market) -> None:
     solution = solve(market)

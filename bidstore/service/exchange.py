@@ -1,0 +1,201 @@
+"""Taking orders: what a replica does for whoever asks. It keeps nothing that the database does not have."""
+
+import asyncio
+import secrets
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import select
+
+from assets.codec import canonical
+from assets.hashing import keccak
+from assets.keys import Address, Digest, recover_address
+from assets.orders import Order, SignedOrder
+from assets.port import Entry, Ledger
+from assets.transactions import Cancel
+from bidstore import errors
+from bidstore.admission import check_ownership, check_stands, check_terms, identify
+from bidstore.posting import NoteClass, Posting
+from bidstore.service import refusals
+from bidstore.service.challenges import SECRET_BYTES, SealedChallenges
+from bidstore.service.limits import Limits
+from bidstore.service.store import Rate, Standing, Status, Store
+from bidstore.service.tables import ORDERS
+from bidstore.service.wire import Cancellation, cancellation_digest, hex_of, order_from_bytes
+
+T = TypeVar("T")
+
+
+class LedgerView:
+    """The ledger for many tasks: its calls block, so they run in threads, one at a time."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.domain, self.grid = ledger.domain, ledger.grid
+        self._lock = threading.Lock()
+        self._cancelled: defaultdict[Address, int] = defaultdict(int)
+        self._marks: list[tuple[int, Digest]] = []
+        self._next_seq = 0
+
+    async def ask(self, question: Callable[[Ledger], T]) -> T:
+        """The answer to a question that blocks."""
+
+        def locked() -> T:
+            with self._lock:
+                return question(self.ledger)
+
+        return await asyncio.to_thread(locked)
+
+    async def now_s(self) -> int:
+        """Ledger time."""
+        return await self.ask(lambda ledger: ledger.now_s)
+
+    async def check_terms(self, order: Order) -> int:
+        """Raise what is wrong with an order's terms; gives ledger time."""
+
+        def check(ledger: Ledger) -> int:
+            check_terms(order, ledger)
+            return ledger.now_s
+
+        return await self.ask(check)
+
+    async def check_stands(self, order: Order) -> None:
+        """Raise unless the order was not cancelled and its notes are unspent."""
+
+        def check(ledger: Ledger) -> None:
+            self._follow(ledger)
+            check_stands(order, ledger, self._cancelled)
+
+        await self.ask(check)
+
+    async def marks(self) -> list[tuple[int, Digest]]:
+        """Time and digest of every entry."""
+        await self.ask(self._follow)
+        return self._marks
+
+    def _follow(self, ledger: Ledger) -> None:
+        for entry in ledger.entries(self._next_seq):
+            self._note(entry)
+
+    def _note(self, entry: Entry) -> None:
+        if isinstance(entry.signed.tx, Cancel):
+            self._cancelled[entry.signed.tx.owner] |= entry.signed.tx.nonces
+        self._marks.append((entry.time_s, entry.digest))
+        self._next_seq = entry.seq + 1
+
+
+class Exchange:
+    """The bid store, as its clients see it."""
+
+    def __init__(self, store: Store, ledger: Ledger, limits: Limits | None = None) -> None:
+        self.store = store
+        self.view = LedgerView(ledger)
+        self.limits = limits or Limits()
+        self._challenges: SealedChallenges | None = None
+        self._working = 0
+
+    async def prepare(self) -> None:
+        """Open the database. Raises ``ValueError`` if it holds the book of another ledger."""
+        await self.store.prepare()
+        secret = await self.store.meta("challenge secret", secrets.token_bytes(SECRET_BYTES))
+        self._challenges = SealedChallenges(secret, self.limits.challenge_s)
+        grid = self.view.grid
+        ours = keccak(self.view.domain.separator + canonical([grid.genesis_s, grid.interval_s]))
+        if await self.store.meta("ledger", ours) != ours:
+            raise ValueError("the database holds the book of another ledger; give each ledger a database of its own")
+
+    @property
+    def challenges(self) -> SealedChallenges:
+        """The challenges of all replicas."""
+        if self._challenges is None:
+            raise RuntimeError("prepare the exchange before it is asked")
+        return self._challenges
+
+    async def challenge(self) -> bytes:
+        """A fresh challenge, 32 bytes, for one posting or cancellation."""
+        return self.challenges.issue(await self.view.now_s())
+
+    async def post(self, posting: Posting, replaces: Digest | None = None) -> Digest:
+        """Take an order into the book, in place of the open order ``replaces`` if given; returns its id.
+
+        Posting an open order again changes nothing. Raises an :class:`~bidstore.errors.OrderRefused`, or
+        :class:`~bidstore.service.refusals.Busy`; nothing has changed then.
+        """
+        with self._room():
+            order, grid = posting.signed.order, self.view.grid
+            order_id = identify(posting.signed, self.view.domain)
+            now_s = await self.view.check_terms(order)
+            self.challenges.check(posting.challenge, now_s)
+            start = order.energy.note.start
+            if (closed_s := grid.start_s(start) - self.limits.gate_s) <= now_s:
+                raise refusals.GateClosed(start, closed_s, now_s)
+            await asyncio.to_thread(check_ownership, posting, order_id, self.view.domain)
+            await self.view.check_stands(order)
+            lapses_s = min(order.expires_s, grid.end_s(order.energy.note.end))
+            rate = self._rate(now_s)
+            await self.store.add(order_id, posting.signed, lapses_s, posting.challenge, now_s, rate, replaces)
+            return order_id
+
+    async def cancel(self, cancellation: Cancellation) -> None:
+        """Take an open order out of the book, if the owner of its energy note says so.
+
+        Raises an :class:`~bidstore.errors.OrderRefused` or :class:`~bidstore.errors.OrderUnknown`.
+        """
+        with self._room():
+            now_s = await self.view.now_s()
+            self.challenges.check(cancellation.challenge, now_s)
+            order = order_from_bytes(await self.store.body(cancellation.order_id)).order
+            owner = order.energy.note.owner
+            message = cancellation_digest(self.view.domain, cancellation.order_id, cancellation.challenge)
+            if await asyncio.to_thread(recover_address, message, cancellation.signature) != owner:
+                raise errors.ForeignSignature(owner)
+            if self.view.grid.start_s(order.energy.note.start) - self.limits.gate_s <= now_s:
+                raise refusals.NotCancellable("past gate closure")
+            await self.store.cancel(
+                cancellation.order_id, order.energy.id, cancellation.challenge, now_s, self._rate(now_s)
+            )
+
+    async def standing(self, order_id: Digest) -> Standing:
+        """Where an order stands. Raises :class:`~bidstore.errors.OrderUnknown`."""
+        return await self.store.standing(order_id)
+
+    async def open_orders(self, note_class: NoteClass) -> tuple[SignedOrder, ...]:
+        """The open orders of a class, in the order of their ids, which says nothing about when they arrived."""
+        query = select(ORDERS.c.body).where(
+            ORDERS.c.status == Status.OPEN.value,
+            ORDERS.c.power_w == note_class.power_w,
+            ORDERS.c.start == note_class.start,
+            ORDERS.c.end == note_class.end,
+        )
+        return tuple(order_from_bytes(bytes(row.body)) for row in await self.store.rows(query.order_by(ORDERS.c.id)))
+
+    def describe(self) -> dict[str, object]:
+        """The ledger that orders are signed for, and the limits that clients should keep to."""
+        view, limits = self.view, self.limits
+        return {
+            "chain_id": view.domain.chain_id,
+            "contract": hex_of(view.domain.contract),
+            "genesis_s": view.grid.genesis_s,
+            "interval_s": view.grid.interval_s,
+            "gate_s": limits.gate_s,
+            "body_bytes": limits.body_bytes,
+            "requests_per_note": limits.requests_per_note,
+            "note_window_s": limits.note_window_s,
+        }
+
+    def _rate(self, now_s: int) -> Rate:
+        window_s = self.limits.note_window_s
+        return Rate(self.limits.requests_per_note, now_s // window_s, window_s)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        if self._working >= self.limits.waiting:
+            raise refusals.Busy
+        self._working += 1
+        try:
+            yield
+        finally:
+            self._working -= 1
