@@ -36,7 +36,7 @@ from bidstore.service.tables import BATCHES
 try:
     from fastapi import FastAPI, Path, Query, Request, Response
     from fastapi.exceptions import RequestValidationError
-    from fastapi.responses import JSONResponse
+    from fastapi.responses import JSONResponse, PlainTextResponse
     from sse_starlette import EventSourceResponse, ServerSentEvent
     from starlette.exceptions import HTTPException
 except ImportError as error:
@@ -177,7 +177,7 @@ def bidstore_app(store: Store, ledger: Ledger, limits: Limits | None = None, *, 
         last = (await store.rows(select(func.max(BATCHES.c.seq).label("last"))))[0].last
         return {"batches": [[row.seq, row.body] for row in rows], "last": last or 0}
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def measure() -> Response:
         """Prometheus' text format."""
         return Response(metrics.text(await store.counts()), media_type="text/plain; version=0.0.4")
