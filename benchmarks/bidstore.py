@@ -146,7 +146,7 @@ def main() -> None:
                 [Unit(int(x), key, side + key) for x, key in zip(limits, keys, strict=True)]
                 for side, limits in ((b"a", asks), (b"b", bids))
             ]
-            full = median_s(lambda u=units: clear(*u, b"seed"), 3)  # type: ignore[misc]
+            full = median_s(lambda u=units: clear(u[0], u[1], b"seed"), 3)  # type: ignore[misc]
             table.add_row(
                 f"auction of {count} orders with pairs and reasons",
                 f"{full * 1e3:.1f} ms",

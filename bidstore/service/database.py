@@ -29,7 +29,8 @@ def engine_of(url: str, connections: int = 12) -> AsyncEngine:
         kind = url.split("://", 1)[0]
         raise ValueError(f"the bid store keeps its book in a file or at postgresql://…, not at {kind}://…")
     sqlite = url.startswith("sqlite")
-    options = {} if sqlite else {"pool_size": connections, "pool_pre_ping": True}
+    # SQLite has one writer at a time; who waits in the pool is served in turn, who waits in SQLite is not.
+    options = {"pool_size": 1, "max_overflow": 0} if sqlite else {"pool_size": connections, "pool_pre_ping": True}
     try:
         engine = create_async_engine(url, **options)
     except ModuleNotFoundError as error:
@@ -82,30 +83,35 @@ def _upgrade(connection: object) -> None:
     command.upgrade(config, "head")
 
 
-@asynccontextmanager
-async def leadership(engine: AsyncEngine) -> AsyncIterator[AsyncConnection | None]:
-    """A connection that holds the leader's lock, or ``None`` if another replica has it.
+class Leader:
+    """Whoever holds the leader's lock."""
 
-    The lock is the session's: it is given back when the connection ends, however the replica ended. SQLite has one
-    replica, which leads.
+    def __init__(self, session: AsyncConnection | None) -> None:
+        self._session = session
+
+    async def check(self) -> None:
+        """Raise if the session that holds the lock is gone."""
+        if self._session is not None:
+            await self._session.execute(text("SELECT 1"))
+            await self._session.commit()
+
+
+@asynccontextmanager
+async def leadership(engine: AsyncEngine) -> AsyncIterator[Leader | None]:
+    """The leader's lock for a while, or ``None`` if another replica has it.
+
+    The lock is the database session's: it is given back when the connection ends, however the replica ended. SQLite
+    has one replica, which leads.
     """
-    async with engine.connect() as connection:
-        if engine.dialect.name != "postgresql":
-            await connection.rollback()
-            yield connection
-            return
-        locked = await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER_LOCK})
+    if engine.dialect.name != "postgresql":
+        yield Leader(None)
+        return
+    async with engine.connect() as session:
+        locked = await session.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER_LOCK})
         leads = bool(locked.scalar_one())
-        await connection.commit()
+        await session.commit()
         try:
-            yield connection if leads else None
+            yield Leader(session) if leads else None
         finally:
             if leads:
-                await connection.invalidate()  # ends the session, and with it the lock
-
-
-async def still_leads(connection: AsyncConnection) -> None:
-    """Raise if the session that holds the lock is gone."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT 1"))
-        await connection.commit()
+                await session.invalidate()  # ends the session, and with it the lock

@@ -20,7 +20,7 @@ from assets.port import Entry, Receipt
 from assets.transactions import Cancel, Settle, Signed
 from bidstore import auction, errors, outcome
 from bidstore.posting import NoteClass
-from bidstore.service.database import leadership, still_leads
+from bidstore.service.database import leadership
 from bidstore.service.exchange import Exchange
 from bidstore.service.store import CHUNK, LostRace, Status
 from bidstore.service.tables import AUCTIONS, CHALLENGES, FILLS, META, ORDERS, RATES
@@ -50,9 +50,9 @@ class Operator:
         pause_s = tick_s
         while True:
             try:
-                async with leadership(self.store.engine) as session:
-                    while session is not None:
-                        await still_leads(session)
+                async with leadership(self.store.engine) as leader:
+                    while leader is not None:
+                        await leader.check()
                         await self.tick()
                         pause_s = tick_s
                         await asyncio.sleep(tick_s)
