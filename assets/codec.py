@@ -170,7 +170,8 @@ def canonical(obj: object) -> bytes:
 
 def parse(line: bytes) -> object:
     """The value whose :func:`canonical` encoding is ``line``; any other bytes raise ``EncodingError``."""
-    _check_depth(line)
+    if is_nested_deeply(line):
+        raise EncodingError(f"value: expected at most {MAX_DEPTH} levels of nesting")
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -199,13 +200,18 @@ _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def _check_depth(line: bytes) -> None:
-    """Before the JSON parser sees it: where the recursion limit was raised, deep nesting crashes the interpreter."""
+def is_nested_deeply(data: bytes) -> bool:
+    """Whether JSON has more than ``MAX_DEPTH`` levels of arrays and objects.
+
+    To be asked before a JSON parser sees bytes from elsewhere: where the recursion limit was raised, as the Ethereum
+    virtual machine in Python does, deep nesting crashes the interpreter.
+    """
     depth = 0
-    for bracket in _TEXT.sub(b"", line).translate(None, _NO_BRACKETS):
+    for bracket in _TEXT.sub(b"", data).translate(None, _NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
-            raise EncodingError(f"value: expected at most {MAX_DEPTH} levels of nesting")
+            return True
+    return False
 
 
 def _check_json(obj: object, path: str, depth: int) -> None:

@@ -17,6 +17,10 @@ class Sizes:
     """Homes whose notes are withdrawn, mixed, traded and deposited on the contract."""
     peers: tuple[int, ...]
     """Sizes of mix sessions."""
+    dicemix_peers: tuple[int, ...]
+    """Sizes of DiceMix sessions, each beside a CoinShuffle session as large."""
+    dicemix_runs: int
+    """How often these are timed: the largest take seconds."""
     orders: tuple[int, ...]
     """Asks and bids together in one auction."""
     audited_homes: int
@@ -36,6 +40,8 @@ FULL = Sizes(
     trades=60,
     homes=18,
     peers=(5, 18, 50),
+    dicemix_peers=(10, 20, 50, 100),
+    dicemix_runs=3,
     orders=(1_000, 10_000, 100_000),
     audited_homes=12,
     audited_intervals=4,
@@ -53,6 +59,8 @@ TINY = Sizes(
     trades=2,
     homes=2,
     peers=(2, 3),
+    dicemix_peers=(2, 3),
+    dicemix_runs=1,
     orders=(4, 11),
     audited_homes=2,
     audited_intervals=1,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from benchmarks import (
     auctions,
     audits,
+    dicemixes,
     digests,
     feeder_loads,
     gas,
@@ -24,6 +25,7 @@ SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "ledgers": transfers.rows,
     "gas": gas.rows,
     "mix": mixes.rows,
+    "dicemix": dicemixes.rows,
     "auction": auctions.rows,
     "audit": audits.rows,
     "profiles": profiles.rows,

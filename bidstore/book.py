@@ -17,13 +17,14 @@ from enum import Enum
 
 from assets.keys import Address, Digest
 from assets.notes import NoteId
-from assets.orders import MAX_FILLS, Fill, Order, Side, SignedOrder, order_digest
+from assets.orders import Fill, Order, Side, SignedOrder, order_digest
 from assets.port import Ledger, Receipt
 from assets.transactions import Cancel, Settle, Signed
 from bidstore import auction, errors, outcome
 from bidstore.admission import check_ownership, check_stands, check_terms, identify
 from bidstore.challenge import Challenges
 from bidstore.posting import NoteClass, Posting, class_of
+from contracts.settlements import batches
 
 
 class Status(Enum):
@@ -175,8 +176,7 @@ class BidStore:
         self._follow_ledger()
         waiting = [fill for fill in fills if not self._settled_already(fill)]
         receipts = []
-        for first in range(0, len(waiting), MAX_FILLS):
-            batch = tuple(waiting[first : first + MAX_FILLS])
+        for batch in batches(waiting):
             (receipt,) = self._ledger.submit([Signed(Settle(batch), ())])
             receipts.append(receipt)
             self._record(batch, receipt)

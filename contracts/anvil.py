@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contracts import nodes
-from contracts.processes import LOOPBACK, Child, find_program, free_ports
+from contracts.processes import LOOPBACK, Child, find_program, free_ports, require_free
 
 NPM_BIN = Path(__file__).parent / "node_modules" / ".bin"
 """Where ``npm ci --prefix contracts`` puts programs."""
@@ -32,7 +32,8 @@ def running(log: Path, port: int = 0, options: Sequence[str] = ("--prune-history
 
 
 def start(log: Path, port: int = 0, options: Sequence[str] = ("--prune-history",)) -> tuple[Child, str]:
-    """Start anvil; gives the process and its URL, once it answers."""
+    """Start anvil; gives the process and its URL, once it answers. Raises ``OSError`` if the port is in use."""
+    require_free([port], "end the program that has it, or give another port")
     (port,) = [port] if port else free_ports(1)
     url = f"http://{LOOPBACK}:{port}"
     child = Child("anvil", [find(), "--host", LOOPBACK, "--port", str(port), *options], log)

@@ -2,17 +2,22 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.codec import is_nested_deeply
 from assets.hashing import keccak
 from assets.intervals import IntervalGrid
 from assets.keys import Address
 from assets.transactions import Domain
 from contracts import artifact
+from contracts.errors import NodeError
 from contracts.ledger import EvmLedger
+from contracts.views import Views
 
 if TYPE_CHECKING:
     from web3 import Web3
@@ -25,6 +30,15 @@ FOLDER = Path("deployments")
 
 PUSH_IMMUTABLE = b"\x7f" + bytes(32)
 """How the artifact marks a word that the constructor fills in: ``PUSH32`` of zero."""
+
+MAX_BYTES = 4096
+"""More than any record has; a file that is longer is none, and is not read."""
+
+MAX_NUMBER = (1 << 63) - 1
+"""The largest number in a record."""
+
+REPLACE = "restore the file, or replace it: petra chain deploy --again"
+"""What to do about a file that is none, unless the caller knows better."""
 
 FIELDS = ("version", "chainId", "contract", "block", "blockHash", "dso", "genesisS", "intervalS", "codeHash")
 """Fields of the file, all of them required."""
@@ -103,37 +117,81 @@ class Deployment:
             yield "the contract's code is not the one that was deployed"
         if not equals_artifact(code):
             yield "the contract is of another version than this program"
+            return
         if _block_hash(w3, self.block) != self.block_hash:
             yield f"block {self.block} is another one than that of the deployment"
+        yield from self._other_terms(w3)
+
+    def _other_terms(self, w3: "Web3") -> Iterator[str]:
+        views = Views(w3, self.contract)
+        try:
+            grid, founder = views.grid(), views.founder()
+        except (NodeError, ValueError):
+            yield "the contract is no ledger"
+            return
+        if founder != self.dso:
+            yield f"the contract's DSO is 0x{founder.hex()}, not 0x{self.dso.hex()}"
+        if grid != self.grid:
+            yield (
+                f"the contract's intervals are {grid.interval_s} s each from {grid.genesis_s} on, not "
+                f"{self.grid.interval_s} s each from {self.grid.genesis_s} on"
+            )
 
     def open(self, w3: "Web3", **options: Any) -> EvmLedger:  # noqa: ANN401 - the options of EvmLedger
         """The ledger; raises :class:`DeploymentError` if the one at this node is not the one recorded."""
         for problem in self.problems(w3):
-            raise DeploymentError(f"{problem}; deploy again, or give the URL of the right node")
+            raise DeploymentError(f"{problem}; give the URL of the right node, or deploy anew: petra chain deploy")
         return EvmLedger.at(w3, self.contract, since_block=self.block, **options)
 
 
-def load(chain_id: int, folder: Path = FOLDER) -> Deployment | None:
-    """The deployment recorded for a chain; ``None`` if there is no file. Raises :class:`DeploymentError`."""
+def load(chain_id: int, folder: Path = FOLDER, remedy: str = REPLACE) -> Deployment | None:
+    """The deployment recorded for a chain; ``None`` if there is no file.
+
+    Raises :class:`DeploymentError`, which says to do ``remedy``, for a file that is no record of this chain.
+    """
     path = folder / f"{chain_id}.json"
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it is longer than {MAX_BYTES} bytes")
+        deployment = _from_json(_parse(data))
+        if deployment.chain_id != chain_id:
+            raise ValueError(f"it is of chain {deployment.chain_id}")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as failure:
-        raise DeploymentError(f"{path} cannot be read ({failure}); deploy again") from failure
-    try:
-        deployment = _from_json(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as failure:
-        raise DeploymentError(f"{path} is no deployment's file ({failure}); deploy again") from failure
-    if deployment.chain_id != chain_id:
-        raise DeploymentError(f"{path} is of chain {deployment.chain_id}; rename it, or deploy again")
+    except NotADirectoryError as failure:
+        raise NotADirectoryError(f"{folder} is a file; give the folder of the deployments' files") from failure
+    except OSError as failure:
+        raise DeploymentError(f"{path} cannot be read ({failure.strerror}); {remedy}") from failure
+    except ValueError as failure:
+        raise DeploymentError(f"{path} is no record of a ledger on chain {chain_id} ({failure}); {remedy}") from failure
     return deployment
 
 
-def _from_json(obj: dict[str, Any]) -> Deployment:
-    if sorted(obj) != sorted(FIELDS):
-        raise ValueError(f"it has the fields {', '.join(sorted(obj))}; expected {', '.join(FIELDS)}")
+def set_aside(chain_id: int, folder: Path = FOLDER) -> Path:
+    """Give what is in a record's place another name, which is returned."""
+    path = folder / f"{chain_id}.json"
+    taken = (path.with_suffix(f".json.old{number}") for number in count(1))
+    free = next(name for name in taken if not name.exists())
+    path.rename(free)
+    return free
+
+
+def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON
+    if is_nested_deeply(data):
+        raise ValueError("it is nested too deeply")
+    try:
+        return json.loads(data.decode())
+    except UnicodeDecodeError:
+        raise ValueError("it is no text") from None
+    except ValueError:
+        raise ValueError("it is no JSON") from None
+
+
+def _from_json(obj: Any) -> Deployment:  # noqa: ANN401 - JSON
+    if not isinstance(obj, dict) or sorted(obj) != sorted(FIELDS):
+        raise ValueError(f"its fields are not {', '.join(FIELDS)}")
     if obj["version"] != FORMAT_VERSION:
         raise ValueError(f"its version is {obj['version']!r}, not {FORMAT_VERSION}")
     return Deployment(
@@ -149,16 +207,22 @@ def _from_json(obj: dict[str, Any]) -> Deployment:
 
 def _whole(obj: dict[str, Any], name: str) -> int:
     value = obj[name]
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{name} is {value!r}, not a whole number")
+    if type(value) is not int or not 0 <= value <= MAX_NUMBER:
+        raise ValueError(f"{name} is {_shown(value)}, not a whole number from 0 to {MAX_NUMBER}")
     return value
 
 
 def _bytes(obj: dict[str, Any], name: str, length: int) -> bytes:
     value = obj[name]
-    if not isinstance(value, str) or not value.startswith("0x") or len(value) != 2 + 2 * length:
-        raise ValueError(f"{name} is {value!r}, not 0x and {2 * length} hex digits")
+    if not isinstance(value, str) or not re.fullmatch(f"0x[0-9a-fA-F]{{{2 * length}}}", value):
+        raise ValueError(f"{name} is {_shown(value)}, not 0x and {2 * length} hex digits")
     return bytes.fromhex(value[2:])
+
+
+def _shown(value: object) -> str:
+    """A value of a file, short enough for a sentence."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def code_at(w3: "Web3", contract: Address) -> bytes:

@@ -17,7 +17,7 @@ from assets.intervals import IntervalGrid
 from assets.keys import Address, Digest
 from assets.ledger import LedgerState, apply, price_at
 from assets.notes import NoteId
-from assets.orders import MAX_FILLS
+from assets.orders import MAX_FILLS, Fill
 from assets.port import Entry, NoteStatus, Receipt
 from assets.transactions import (
     Domain,
@@ -34,6 +34,7 @@ from contracts import artifact, encoding, events, gas, relayer
 from contracts.clock import ChainClock
 from contracts.errors import NodeError, RelayError, Reorganised
 from contracts.relayer import PATIENCE, Patience, Relayer
+from contracts.settlements import CALL_BYTES
 from contracts.sync.follower import Follower
 from contracts.sync.store import LogRecord, LogStore, MemoryStore
 from contracts.views import Views
@@ -48,9 +49,6 @@ DEPLOYMENT_GAS = 6_000_000
 
 REPLAYED = (NoteSpent, BadNonce)
 """Refusals that a transaction gets which the ledger has recorded already."""
-
-RELAY_BYTES = 120_000
-"""Most calldata of one relay: nodes refuse transactions of more than 128 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,19 +186,45 @@ class EvmLedger:
         sent_after = self._w3.eth.block_number if relays else 0
         sent = self._relay_by.send(self._w3, [self._transaction(relay) for relay in relays], self._patience)
         verdicts = [r for relay, receipt in zip(relays, sent, strict=True) for r in self._verdicts(relay, receipt)]
-        return list(self._ours(verdicts, sent_after))
+        return list(self._ours(batch, verdicts, sent_after))
 
-    def _ours(self, verdicts: Sequence[Receipt], sent_after: int) -> Iterator[Receipt]:
-        """What was refused only because somebody else relayed the same transaction just before us, was accepted."""
+    def _ours(
+        self, batch: Sequence[Signed[Transaction]], verdicts: Sequence[Receipt], sent_after: int
+    ) -> Iterator[Receipt]:
+        """What was refused only because somebody else relayed the same just before us, was accepted: fill by fill."""
         accepted = {r.digest for r in verdicts if r.accepted}
-        for receipt in verdicts:
-            if isinstance(receipt.refusal, REPLAYED) and receipt.digest not in accepted:
+        for signed, receipt in zip(batch, verdicts, strict=True):
+            if isinstance(signed.tx, Settle):
+                receipt = self._our_fills(signed.tx, receipt, sent_after)
+            elif isinstance(receipt.refusal, REPLAYED) and receipt.digest not in accepted:
                 self._sync()
                 block = self._accepted_in.get(receipt.digest, 0)
                 if block > sent_after:
                     accepted.add(receipt.digest)
                     receipt = Receipt(receipt.digest, None, self._recorded[receipt.digest].time_s)
             yield receipt
+
+    def _our_fills(self, tx: Settle, receipt: Receipt, sent_after: int) -> Receipt:
+        if not any(isinstance(refusal, REPLAYED) for refusal in receipt.fills):
+            return receipt
+        self._sync()
+        fills, others = list(receipt.fills), list[Entry]()
+        for position, (fill, refusal) in enumerate(zip(tx.fills, fills, strict=True)):
+            entry = self._settled.get(fill)
+            if (
+                isinstance(refusal, REPLAYED)
+                and fill not in tx.fills[:position]  # a second copy is refused for what it is
+                and entry is not None
+                and self._accepted_in[entry.digest] > sent_after
+                and entry.digest != receipt.digest
+            ):
+                fills[position] = None
+                others.append(entry)
+        if not others:
+            return receipt
+        own = self._recorded.get(receipt.digest) if receipt.accepted else None
+        last = own or others[-1]
+        return Receipt(last.digest, None, last.time_s, tuple(fills))
 
     def recorded(self, message: Digest) -> Entry | None:
         """The entry of an accepted transaction, found in the event log that was read; ``None`` if it has none yet."""
@@ -214,7 +238,9 @@ class EvmLedger:
             message = digest(self._domain, signed.tx)
             data = encoding.encode(signed, groups)
             with suppress(FractionalEnergy):  # a fill that the contract will refuse creates nothing
-                groups.add(message, outputs_of(signed.tx, self._grid.interval_s))
+                outputs = outputs_of(signed.tx, self._grid.interval_s)
+                if all(note.quantity >= 0 for note in outputs):  # the change of a fill without funds is no note either
+                    groups.add(message, outputs)
             yield _Call(signed, message, data, gas.of_call(signed, data))
 
     def _pack(self, calls: Sequence[_Call]) -> Iterator[list[_Call]]:
@@ -229,7 +255,7 @@ class EvmLedger:
             yield relay
 
     def _too_long(self, relay: Sequence[_Call]) -> bool:
-        return not self._in_process and len(relay) > 1 and sum(len(c.data) + 96 for c in relay) > RELAY_BYTES
+        return not self._in_process and len(relay) > 1 and sum(len(c.data) + 96 for c in relay) > CALL_BYTES
 
     def _gas(self, relay: Sequence[_Call]) -> int:
         return gas.of_relay(sum(c.gas for c in relay), sum(len(c.data) + 96 for c in relay))
@@ -322,6 +348,7 @@ class EvmLedger:
         self._entries: list[Entry] = []
         self._recorded: dict[Digest, Entry] = {}
         self._accepted_in: dict[Digest, int] = {}
+        self._settled: dict[Fill, Entry] = {}
         self._state = LedgerState(self._domain, self._grid, self._founder, self._grid.genesis_s)
         self._groups = Groups()
 
@@ -333,7 +360,10 @@ class EvmLedger:
             if accepted is not None and signed is not None:
                 entry = Entry(len(self._entries), accepted.time_s, accepted.digest, signed)
                 self._entries.append(entry)
-                self._recorded[entry.digest], self._accepted_in[entry.digest] = entry, record.block
+                if entry.digest not in self._recorded:  # a cancellation may be recorded again; it changes nothing
+                    self._recorded[entry.digest], self._accepted_in[entry.digest] = entry, record.block
+                if isinstance(signed.tx, Settle):
+                    self._settled |= dict.fromkeys(signed.tx.fills, entry)
                 self._state.time_s = entry.time_s
                 apply(self._state, signed.tx, entry.digest)
                 self._groups.add(entry.digest, outputs_of(signed.tx, self._grid.interval_s))

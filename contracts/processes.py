@@ -1,12 +1,14 @@
 """Nodes that run as child processes: found, started, waited for, ended."""
 
+import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from contracts.errors import NodeError
@@ -22,6 +24,12 @@ STOP_TIMEOUT_S = 20.0
 
 POLL_S = 0.05
 """Pause between two looks, in seconds."""
+
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+"""Loaded before any fork: a child may not load anything before it runs its program."""
+
+PR_SET_PDEATHSIG = 1
+"""``prctl(2)``: the signal that a process gets when the thread that started it ends."""
 
 
 class ProgramMissing(OSError):
@@ -51,16 +59,47 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
+def require_free(ports: Iterable[int], remedy: str) -> None:
+    """Raise ``OSError`` with ``remedy`` if a port of the loopback interface is in use: two nodes cannot share it."""
+    for port in ports:
+        with socket.socket() as probe:
+            if os.name == "posix":  # as nodes do: connections that have ended do not hold the port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError as failure:
+                raise OSError(f"port {port} cannot be had ({failure.strerror}); {remedy}") from failure
+
+
+def _ending_with_us(parent: int) -> Callable[[], None] | None:
+    """What a child runs first, so that it is asked to end when ``parent`` is killed; only Linux knows such a thing."""
+    if LIBC is None:
+        return None
+    prctl, pid, end = LIBC.prctl, os.getppid, os._exit
+
+    def bind() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if pid() != parent:  # killed before we asked
+            end(1)
+
+    return bind
+
+
 class Child:
-    """One node in a process and a session of its own: Ctrl-C in the terminal reaches us, and we end the node."""
+    """One node in a process and a session of its own: Ctrl-C in the terminal reaches us, and we end the node.
+
+    On Linux the node is asked to end, too, when the thread that started it ends or the process is killed.
+    """
 
     def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
         """Start ``command``; what it says is appended to the file ``log``."""
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
+            self._said_before = output.tell()
             self._process = subprocess.Popen(  # noqa: S603 - a node that the user installed, with our own arguments
                 list(command),
+                preexec_fn=_ending_with_us(os.getpid()),  # noqa: PLW1509 - it calls the kernel, and takes no lock
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -80,9 +119,12 @@ class Child:
     def wait_until(self, ready: Callable[[], bool], timeout_s: float = START_TIMEOUT_S) -> None:
         """Wait until ``ready``; raises :class:`~contracts.errors.NodeError` if the node ends, or the time does."""
         end_s = time.monotonic() + timeout_s
-        while not ready():
-            if not self.running:
+        while True:
+            answers = ready()
+            if not self.running:  # whoever answers then is another node
                 raise NodeError(f"{self.name} ended at once ({self.last_words()}); see {self.log}")
+            if answers:
+                return
             if time.monotonic() > end_s:
                 raise NodeError(f"{self.name} does not answer after {timeout_s:.0f} s; see {self.log}")
             time.sleep(POLL_S)
@@ -106,6 +148,9 @@ class Child:
         self._process.wait()
 
     def last_words(self) -> str:
-        """The last line of the log."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else "it said nothing"
+        """What the node said last: of its errors if it named any, in one line."""
+        with self.log.open("rb") as log:
+            log.seek(self._said_before)
+            lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+        errors = [line for line in lines if line.lower().startswith(("error", "fatal", "panic"))]
+        return (errors or lines or ["it said nothing"])[-1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from web3 import HTTPProvider
 
 from contracts.errors import NodeUnreachable
+from contracts.nodes import public_url
 
 if TYPE_CHECKING:
     from web3.types import RPCEndpoint, RPCResponse
@@ -48,13 +49,16 @@ class PatientProvider(HTTPProvider):
             try:
                 return self._ask(method, params)
             except Exception as failure:  # requests and JSON each have families of errors of their own
-                if method in ACTIONS or not self.patience_s:
+                if not self.patience_s:
                     raise
+                at = public_url(str(self.endpoint_uri))
+                if method in ACTIONS:
+                    raise NodeUnreachable(f"the node at {at} gave no answer ({type(failure).__name__})") from None
                 if time.monotonic() + pause_s > end_s:
                     raise NodeUnreachable(
-                        f"the node at {self.endpoint_uri} gives no sound answer for {self.patience_s:.0f} s "
+                        f"the node at {at} gives no sound answer for {self.patience_s:.0f} s "
                         f"({type(failure).__name__}); check that it runs, or give another one"
-                    ) from failure
+                    ) from None  # whose text holds the whole URL
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

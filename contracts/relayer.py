@@ -6,7 +6,8 @@ delays or duplicates, at most one of its copies counts.
 
 import os
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +34,9 @@ SENT_BEFORE = (
     "replacement",
 )
 """What nodes say of a transaction that they have got before, or whose nonce is used up."""
+
+REMEMBERED = 256
+"""How many recorded transactions an account can send again to a chain that lost them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +78,51 @@ class Relayer(Protocol):
 
 
 class _Account:
-    """An account and the transactions that it sends, one nonce each."""
+    """An account and the transactions that it sends, one nonce each.
+
+    A node that comes back from a crash may have lost its last blocks. What was recorded in them is sent again, nonce by
+    nonce, before anything new: later transactions never take the place of lost ones.
+    """
 
     def __init__(self, address: "ChecksumAddress") -> None:
         self._address = address
+        self._recorded: deque[_Parcel] = deque(maxlen=REMEMBERED)
 
     def send(self, w3: "Web3", transactions: Sequence["TxParams"], patience: Patience = PATIENCE) -> "list[TxReceipt]":
-        """Send all, then wait for each; what another program of this account replaced is made anew."""
+        """Send all, then wait for each; a lone one that another program of this account replaced is made anew."""
         if not transactions:
             return []
         fees, since = _fees(w3, self._address), w3.eth.block_number
+        self._restore(w3)
         nonce = w3.eth.get_transaction_count(self._address, "pending")
         parcels = []
         for place, transaction in enumerate(transactions):
             full = {**transaction, **fees, "nonce": nonce + place, "chainId": w3.eth.chain_id, "value": 0}
             parcels.append(self._parcel(w3, full, since))
             parcels[-1].push()
-        return [self._await(w3, parcel, patience) for parcel in parcels]
+        return [self._await(w3, parcel, patience, alone=len(parcels) == 1) for parcel in parcels]
 
-    def _await(self, w3: "Web3", parcel: "_Parcel", patience: Patience) -> "TxReceipt":
+    def _restore(self, w3: "Web3") -> None:
+        """Send again what was recorded and is in no block any more, nor on its way into one."""
+        if self._recorded and not nodes.in_this_process(w3):
+            count = w3.eth.get_transaction_count(self._address, "pending")
+            for parcel in self._recorded:
+                if parcel.fields["nonce"] >= count:
+                    parcel.send_again(w3)
+
+    def _await(self, w3: "Web3", parcel: "_Parcel", patience: Patience, alone: bool) -> "TxReceipt":
         end_s = time.monotonic() + patience.timeout_s
         while True:
             try:
-                return parcel.wait(patience, end_s)
+                receipt = parcel.wait(patience, end_s, lambda: self._restore(w3))
+                self._recorded.append(parcel)
+                return receipt
             except Replaced:
+                if not alone:  # made anew, it would come after those it was sent before
+                    raise VerdictUnknown(
+                        "another program of the relayer's account took the place of one relay transaction of several: "
+                        "give each program an account of its own, read the entries, and submit what is not there"
+                    ) from None
                 fields = {**parcel.fields, "nonce": w3.eth.get_transaction_count(self._address, "pending")}
                 parcel = self._parcel(w3, fields, parcel.since)
                 parcel.push()
@@ -150,8 +175,11 @@ class _Parcel:
         else:
             self._w3.eth.send_raw_transaction(self._raw)
 
-    def wait(self, patience: Patience, end_s: float) -> "TxReceipt":
-        """Its receipt, once it has its confirmations; sent again meanwhile, whenever it is in no block."""
+    def wait(self, patience: Patience, end_s: float, restore: Callable[[], None]) -> "TxReceipt":
+        """Its receipt, once it has its confirmations; sent again meanwhile, whenever it is in no block.
+
+        ``restore`` sends again what has to be recorded before it.
+        """
         sent_s, used_up = time.monotonic(), False
         while time.monotonic() < end_s:
             receipt = self._receipt()
@@ -164,7 +192,8 @@ class _Parcel:
                 # Only if it is still in no block the next time: a node may know the nonce before the receipt.
                 used_up = self._w3.eth.get_transaction_count(self._sender, "latest") > self.fields["nonce"]
                 if not used_up:
-                    self._send_again()
+                    restore()
+                    self.send_again(self._w3)
                 sent_s = time.monotonic()
             time.sleep(patience.poll_s)
         raise VerdictUnknown(
@@ -200,7 +229,9 @@ class _Parcel:
                     return tx["hash"]
         return None
 
-    def _send_again(self) -> None:
+    def send_again(self, w3: "Web3") -> None:
+        """Send it once more, through ``w3``; nothing comes of it if the node has it."""
+        self._w3 = w3
         with suppress(Exception):  # a node that has it says no, and one that is away says nothing
             self._send()
 

@@ -1,7 +1,9 @@
 """What can be wrong with a peer, and how a run ends because of it."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 
+from mixer.engine import Guilt
 from mixer.envelope import Envelope
 from mixer.protocol import Phase
 
@@ -28,17 +30,25 @@ class Reason(IntEnum):
     WRONG_SIGNATURE = 9
     """A signature that is not the owner's under this mix transaction."""
     VIEWS_DIFFER = 10
-    """The sender refers to other messages than this peer has read: somebody, maybe the board, told two stories."""
+    """The sender refers to other messages than stand in this log: it lies, or a board told two stories."""
     UNREADABLE_ONION = 11
-    """An onion that cannot be opened, seen by the peer whose layer it is."""
+    """An onion that cannot be opened, made by this peer."""
     DUPLICATE_INSIDE = 12
-    """Two onions with the same content, seen by the peer that opened them."""
+    """An onion with the same content as one made by an earlier peer, who cannot have copied it."""
     BAD_OUTPUT_INSIDE = 13
-    """The zero address inside an onion, seen by the last peer."""
+    """The zero address inside an onion made by this peer."""
     OUTPUT_MISSING = 14
-    """A peer's own address is not among the outputs."""
-    COMPLAINT = 15
-    """Another peer reported something that only it can see."""
+    """Only in a complaint: the sender's own address is not among the outputs."""
+    CHANGED_SHUFFLE = 15
+    """The peer did not pass on exactly the onions that it got."""
+    WENT_ON = 16
+    """The peer shuffled onions about which it had to complain."""
+    WRONG_KEY = 17
+    """The secret that the peer revealed is not that of its announced key."""
+    FALSE_ACCUSATION = 18
+    """A complaint about nothing, or the session's own mix shown as a betrayal."""
+    SPENT_ELSEWHERE = 19
+    """The peer signed another transaction that spends its note."""
 
     @property
     def title(self) -> str:
@@ -46,27 +56,53 @@ class Reason(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
-COMPLAINTS = frozenset(
-    {Reason.UNREADABLE_ONION, Reason.DUPLICATE_INSIDE, Reason.BAD_OUTPUT_INSIDE, Reason.OUTPUT_MISSING}
-)
-"""What only one peer can see, so that it has to tell the others. It accuses nobody."""
+INSIDE = frozenset({Reason.UNREADABLE_ONION, Reason.DUPLICATE_INSIDE})
+
+COMPLAINTS: dict[Phase, frozenset[Reason]] = {
+    Phase.SHUFFLE: INSIDE,
+    Phase.BROADCAST: INSIDE | {Reason.BAD_OUTPUT_INSIDE},
+    Phase.EQUIVOCATION_CHECK: frozenset({Reason.OUTPUT_MISSING}),
+}
+"""What only one peer can see, so that it has to tell the others, by the phase whose message the complaint replaces."""
 
 
 class PeerFault(Exception):
-    """Some peer broke the protocol or vanished. The run is over; no note has moved, and nobody's note is lost."""
+    """A peer broke the protocol or vanished. The run is over; no note has moved, and nobody's note is lost."""
 
     def __init__(
-        self, participant: int | None, phase: Phase, reason: Reason, evidence: tuple[Envelope, ...] = ()
+        self,
+        participant: int,
+        phase: Phase,
+        reason: Reason,
+        evidence: tuple[Envelope, ...] = (),
+        *,
+        proven: bool = True,
     ) -> None:
         self.participant = participant
-        """Index of the peer at fault; ``None`` if the messages read so far do not prove whose fault it is."""
+        """Place of the peer's note among the session's inputs."""
         self.phase = phase
         """What was going on."""
         self.reason = reason
         self.evidence = evidence
         """The signed messages that show the fault; empty for silence."""
+        self.proven = proven
+        """Whether these messages convict the peer whatever a board may have hidden, delayed or reordered."""
         super().__init__(participant, phase, reason, evidence)
 
     def __str__(self) -> str:
-        who = "unknown peer" if self.participant is None else f"peer {self.participant}"
-        return f"{who}: {self.reason.title} in the {self.phase.title} phase"
+        return f"peer {self.participant}: {self.reason.title} in the {self.phase.title} phase"
+
+    def guilt(self) -> Guilt:
+        """The same for whoever does not know this engine."""
+        evidence = tuple(envelope.encoded for envelope in self.evidence)
+        return Guilt(self.participant, self.phase.title, self.reason.title, self.proven, evidence)
+
+
+def one_each(faults: Iterable[PeerFault]) -> tuple[PeerFault, ...]:
+    """One fault for each peer, ascending: the first that is proven, else the first."""
+    chosen: dict[int, PeerFault] = {}
+    for fault in faults:
+        known = chosen.get(fault.participant)
+        if known is None or (fault.proven and not known.proven):
+            chosen[fault.participant] = fault
+    return tuple(chosen[peer] for peer in sorted(chosen))

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from nacl.bindings import crypto_box_keypair, crypto_box_seal, crypto_box_seal_open
+from nacl.bindings import (
+    crypto_box_keypair,
+    crypto_box_seal,
+    crypto_box_seal_open,
+    crypto_box_SECRETKEYBYTES,
+    crypto_scalarmult_base,
+)
 from nacl.exceptions import CryptoError
 
 from assets.keys import Address
@@ -32,10 +38,16 @@ class BoxKey:
 
     __slots__ = ("_secret", "public")
 
-    def __init__(self) -> None:
+    def __init__(self, secret: bytes | None = None) -> None:
+        """A fresh key; with ``secret``, the one that a peer revealed. Raises ``ValueError`` if it has not 32 bytes."""
         self.public: bytes
         self._secret: bytes | None
-        self.public, self._secret = crypto_box_keypair()
+        if secret is None:
+            self.public, self._secret = crypto_box_keypair()
+        elif len(secret) == crypto_box_SECRETKEYBYTES:
+            self.public, self._secret = crypto_scalarmult_base(secret), secret
+        else:
+            raise ValueError(f"the secret of an encryption key has {crypto_box_SECRETKEYBYTES} bytes")
 
     def peel(self, onion: bytes) -> bytes:
         """``onion`` without its outermost layer.
@@ -48,6 +60,16 @@ class BoxKey:
             return crypto_box_seal_open(onion, self.public, self._secret)
         except (CryptoError, TypeError):
             raise UnreadableOnion from None
+
+    def reveal(self) -> bytes:
+        """The secret, to be shown to everybody: afterwards this object has it no more.
+
+        Raises ``ValueError`` once the key is destroyed.
+        """
+        if self._secret is None:
+            raise ValueError("the key of this run is destroyed")
+        secret, self._secret = self._secret, None
+        return secret
 
     def destroy(self) -> None:
         """Forget the secret. Doing so twice changes nothing."""

@@ -4,7 +4,7 @@ from assets.hashing import keccak
 from assets.keys import ZERO_ADDRESS, Address, Digest
 from mixer.faults import COMPLAINTS, Reason
 from mixer.onion import check_box_key
-from mixer.protocol import ADDRESS_BYTES, PUBLIC_KEY_BYTES
+from mixer.protocol import ADDRESS_BYTES, PUBLIC_KEY_BYTES, Phase
 
 _AGREEMENT_TAG = keccak(b"PETra mix keys and outputs v1")
 
@@ -46,9 +46,9 @@ def read_outputs(payload: bytes) -> tuple[Address, ...]:
     return tuple(Address(output) for output in outputs)
 
 
-def read_complaint(payload: bytes) -> Reason:
-    """What the sender reports."""
-    if payload[0] not in COMPLAINTS:
+def read_complaint(payload: bytes, instead_of: Phase) -> Reason:
+    """What the sender reports in place of its message of phase ``instead_of``."""
+    if payload[0] not in COMPLAINTS[instead_of]:
         raise BadPayload(Reason.MALFORMED)
     return Reason(payload[0])
 

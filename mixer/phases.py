@@ -17,6 +17,7 @@ class State(Enum):
     BROADCAST = "broadcast"
     EQUIVOCATION_CHECK = "equivocation check"
     SIGNING = "signing"
+    BLAME = "blame"
     DONE = "done"
     ABORTED = "aborted"
 
@@ -30,7 +31,10 @@ class Trigger(Enum):
     OUTPUTS_READ = "outputs read, own among them"
     VIEWS_EQUAL = "every hash read, all equal"
     ALL_SIGNED = "every signature read"
-    FAULT = "fault, silence or complaint"
+    COMPLAINED = "complaint read"
+    FAULT = "fault or silence"
+    JUDGED = "every key read, or deadline"
+    BETRAYED = "a note was spent elsewhere"
 
 
 PHASE_OF = {
@@ -39,6 +43,7 @@ PHASE_OF = {
     State.BROADCAST: Phase.BROADCAST,
     State.EQUIVOCATION_CHECK: Phase.EQUIVOCATION_CHECK,
     State.SIGNING: Phase.SIGNING,
+    State.BLAME: Phase.REVEAL,
 }
 """The messages that a running peer waits for."""
 
@@ -49,6 +54,11 @@ TRANSITIONS: dict[tuple[State, Trigger], State] = {
     (State.BROADCAST, Trigger.OUTPUTS_READ): State.EQUIVOCATION_CHECK,
     (State.EQUIVOCATION_CHECK, Trigger.VIEWS_EQUAL): State.SIGNING,
     (State.SIGNING, Trigger.ALL_SIGNED): State.DONE,
+    (State.SHUFFLE, Trigger.COMPLAINED): State.BLAME,
+    (State.BROADCAST, Trigger.COMPLAINED): State.BLAME,
+    (State.EQUIVOCATION_CHECK, Trigger.COMPLAINED): State.BLAME,
+    (State.BLAME, Trigger.JUDGED): State.ABORTED,
+    (State.DONE, Trigger.BETRAYED): State.ABORTED,
     (State.ANNOUNCEMENT, Trigger.FAULT): State.ABORTED,
     (State.SHUFFLE, Trigger.FAULT): State.ABORTED,
     (State.BROADCAST, Trigger.FAULT): State.ABORTED,

@@ -3,14 +3,16 @@
 Source: Ruffing, Moreno-Sanchez, Kate, "CoinShuffle: Practical Decentralized Coin Mixing for Bitcoin", ESORICS 2014.
 Two peers understand each other only if everything on this page is the same for both.
 
-With N peers, numbered 0 … N−1 in the order of the session's inputs:
+With N peers, whose *positions* 0 … N−1 are in the order of their inputs:
 
     announcement         every peer            a fresh encryption key
     shuffle              peers 0 … N−2 in turn i+1 onions, each with a layer for every later peer
     broadcast            peer N−1              the N output addresses
     equivocation check   every peer            hash of all keys and of the outputs
     signing              every peer            signature of the mix transaction
-    complaint            whoever cannot go on  why; ends the run
+    complaint            whoever cannot go on  why; the run turns to blame
+    reveal               every peer            in blame: the secret of its encryption key
+    exhibit              anybody               a transaction in which a peer spent its note elsewhere
 """
 
 from enum import IntEnum
@@ -61,6 +63,8 @@ class Phase(IntEnum):
     EQUIVOCATION_CHECK = 4
     SIGNING = 5
     COMPLAINT = 6
+    REVEAL = 7
+    EXHIBIT = 8
 
     @property
     def title(self) -> str:
@@ -68,18 +72,18 @@ class Phase(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
-def onion_bytes(peers: int, sender: int) -> int:
-    """Bytes of each onion that peer ``sender`` of ``peers`` posts: one layer for every later peer."""
-    return ADDRESS_BYTES + LAYER_BYTES * (peers - 1 - sender)
+def onion_bytes(peers: int, position: int) -> int:
+    """Bytes of each onion that the peer at ``position`` of ``peers`` posts: one layer for every later peer."""
+    return ADDRESS_BYTES + LAYER_BYTES * (peers - 1 - position)
 
 
-def payload_bytes(phase: Phase, peers: int, sender: int) -> int:
-    """The only length that the payload of ``sender`` in ``phase`` may have, in a session of ``peers``."""
+def payload_bytes(phase: Phase, peers: int, position: int) -> int | None:
+    """The only length that a payload may have, in ``phase`` of a run of ``peers``; ``None`` if any length will do."""
     match phase:
         case Phase.ANNOUNCEMENT:
             return PUBLIC_KEY_BYTES + BOX_KEY_BYTES
         case Phase.SHUFFLE:
-            return (sender + 1) * onion_bytes(peers, sender)
+            return (position + 1) * onion_bytes(peers, position)
         case Phase.BROADCAST:
             return peers * ADDRESS_BYTES
         case Phase.EQUIVOCATION_CHECK:
@@ -88,7 +92,11 @@ def payload_bytes(phase: Phase, peers: int, sender: int) -> int:
             return TX_SIGNATURE_BYTES
         case Phase.COMPLAINT:
             return 1
+        case Phase.REVEAL:
+            return BOX_KEY_BYTES
+        case Phase.EXHIBIT:
+            return None
 
 
-MAX_PAYLOAD_BYTES = max(payload_bytes(Phase.SHUFFLE, MAX_PEERS, sender) for sender in range(MAX_PEERS))
+MAX_PAYLOAD_BYTES = max((i + 1) * onion_bytes(MAX_PEERS, i) for i in range(MAX_PEERS))
 """Longest payload of any message: the middle of the shuffle in the largest session."""

@@ -51,7 +51,7 @@ def run_in_memory(
     """The mix transaction of ``session``, signed by everybody. Deterministic but for the peers' own randomness.
 
     ``peers`` are all of the session's, in any order, not yet started; ``board`` is theirs alone. Raises the
-    :class:`~mixer.faults.PeerFault` that ended the run, one that names a peer if there is one,
+    :class:`~mixer.faults.PeerFault` that ended the run, one that is proven if there is one,
     :class:`~mixer.board.BrokenChain` if the board changes what it showed before, and ``ValueError`` if the peers are
     not those of the session.
     """
@@ -97,4 +97,4 @@ def _outcome(peers: Sequence[Participant]) -> Signed[Transact]:
         if peer.signed is not None:
             return peer.signed
     faults = [fault for peer in peers for fault in peer.faults]
-    raise next((fault for fault in faults if fault.participant is not None), faults[0])
+    raise next((fault for fault in faults if fault.proven), faults[0])

@@ -75,8 +75,9 @@ class MixSession:
         except ValueError:
             raise ValueError("the key owns no note of this session") from None
 
-    def transact(self, outputs: Sequence[Address], memo: Digest) -> Transact:
-        """The mix transaction. Outputs are sorted by address, so that their order tells nothing."""
+    def transact(self, outputs: Sequence[Address], memo: Digest, members: Sequence[int] | None = None) -> Transact:
+        """The mix transaction of ``members``, or of all. Outputs are sorted, so that their order tells nothing."""
         kind, quantity, start, end = self.inputs[0].note.note_class
         notes = tuple(Note(kind, owner, quantity, start, end) for owner in sorted(outputs))
-        return Transact(self.inputs, notes, memo)
+        inputs = self.inputs if members is None else tuple(self.inputs[member] for member in members)
+        return Transact(inputs, notes, memo)

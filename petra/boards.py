@@ -7,6 +7,8 @@ from assets.keys import Address
 from assets.transactions import Signed, Transact
 from mixer import envelope
 from mixer.board import MemoryBoard
+from mixer.dicemix import message
+from mixer.dicemix.protocol import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,12 @@ def links(logs: Iterable[MixLog], owners: Mapping[Address, int]) -> dict[Address
         for post in log.board.received:
             shown = [address for address in outputs if post.find(address) >= 0]
             if 0 < len(shown) < len(outputs):
-                sender = log.mix.tx.inputs[envelope.decode(post).sender]
+                sender = log.mix.tx.inputs[_sender(post)]
                 linked |= dict.fromkeys(shown, frozenset({owners[sender.note.owner]}))
     return linked
+
+
+def _sender(post: bytes) -> int:
+    """Who posted it, with whichever engine."""
+    dicemix = post[:1] == bytes([VERSION])
+    return message.decode(post).sender if dicemix else envelope.decode(post).sender

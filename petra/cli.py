@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from assets.units import format_amount
 from petra import tables
-from petra.commands import bidstore, chain, statement
+from petra.commands import bidstore, chain, mix, statement
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
@@ -46,6 +46,7 @@ app = typer.Typer(
 
 app.add_typer(bidstore.app, name="bidstore")
 app.add_typer(chain.app, name="chain")
+app.add_typer(mix.app, name="mix")
 app.add_typer(statement.app, name="statement")
 
 
@@ -74,7 +75,7 @@ def simulate(
 ) -> None:
     """Run a microgrid from homes to bills: every asset on a ledger, every transfer signed, every note mixed."""
     from petra.report import write_report
-    from petra.rundir import write_run
+    from petra.rundir import prepare_folder, write_run
     from petra.scenario import default_scenario
     from petra.simulation import simulate as run_simulation
     from petra.summary import who_learnt_what
@@ -89,6 +90,7 @@ def simulate(
         scenario = default_scenario(
             _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
         )
+        prepare_folder(out)
         scenario = replace(scenario, record_in=out / "deployments", resume=resume)
         with _progress(console) as progress:
             task = progress.add_task("intervals", total=scenario.intervals)

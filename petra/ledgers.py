@@ -35,7 +35,9 @@ def open_ledger(
     if where == "evm":
         return EvmLedger.deploy(nodes.in_process(opened_s), dso, IntervalGrid(start_s, interval_s))
     if not where.startswith(("http://", "https://")):
-        raise ValueError(f"--ledger is spec, evm, or a node's URL such as http://127.0.0.1:8545; not {where!r}")
+        raise ValueError(
+            f"--ledger is spec, evm, or a node's URL such as http://127.0.0.1:8545; not {nodes.public_url(where)}"
+        )
     w3 = nodes.connect(where)
     genesis_s = max(start_s, int(w3.eth.get_block("latest")["timestamp"]) + interval_s)
     patience = Patience(nodes.confirmations(w3))
@@ -53,7 +55,7 @@ def reopen_ledger(where: str, dso: Address, interval_s: int, recorded_in: Path) 
     if not where.startswith(("http://", "https://")):
         raise ValueError("only a run on a node can be resumed; the other ledgers end with their process")
     w3 = nodes.connect(where)
-    deployment = deployments.load(w3.eth.chain_id, recorded_in)
+    deployment = deployments.load(w3.eth.chain_id, recorded_in, "restore the file, or leave --resume out")
     if deployment is None:
         return None
     if (deployment.dso, deployment.grid.interval_s) != (dso, interval_s):
@@ -62,6 +64,11 @@ def reopen_ledger(where: str, dso: Address, interval_s: int, recorded_in: Path) 
         raise ValueError(f"the run cannot be resumed: {problem}; leave --resume out to start a new one")
     patience = Patience(nodes.confirmations(w3))
     return AheadOfTime.at(w3, deployment.contract, since_block=deployment.block, patience=patience)
+
+
+def shown(where: str) -> str:
+    """How a ledger is named to anybody: a node's URL without what may be secret."""
+    return nodes.public_url(where) if "://" in where else where
 
 
 def gas_total(ledger: SimulatedLedger) -> int:

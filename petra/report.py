@@ -6,6 +6,7 @@ from pathlib import Path
 
 from petra import plots, tables
 from petra.knowledge import Learnt
+from petra.ledgers import shown
 from petra.simulation import Run
 from petra.tables import Table
 
@@ -34,7 +35,7 @@ def write_report(run: Run, learnt: Sequence[Learnt], banner: str, path: Path) ->
         '<meta name="viewport" content="width=device-width">'
         f"<title>PETra: {escape(title)}</title><style>{STYLE}</style></head><body>"
         f"<h1>PETra</h1><p>{escape(title)} from {escape(scenario.profiles.start.isoformat())}; "
-        f"{escape(scenario.name)}; seed {scenario.seed}; ledger {escape(scenario.ledger)}.</p>"
+        f"{escape(scenario.name)}; seed {scenario.seed}; ledger {escape(shown(scenario.ledger))}.</p>"
         f'<p class="warning">{escape(banner)}</p>{"".join(sections)}</body></html>\n',
         encoding="utf-8",
     )

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from assets.errors import Refusal
 from assets.intervals import IntervalGrid
 from assets.keys import Address
-from assets.ledger import LedgerState, apply, price_at
+from assets.ledger import LedgerState, apply, check, price_at
 from assets.notes import NoteId
 from assets.port import Entry, NoteStatus, Receipt
 from assets.transactions import NO_MEMO, Domain, PriceChange, Settle, Signed, Transact, Transaction, digest
@@ -76,15 +77,19 @@ class ResumedLedger:
 
     def submit(self, batch: Sequence[Signed[Transaction]]) -> list[Receipt]:
         """What is recorded already stands; the rest is submitted. Raises :class:`OtherRun` for what does not fit."""
-        known = min(len(batch), len(self._recorded) - len(self._past))
-        receipts = [self._stands(signed) for signed in batch[:known]]
+        receipts: list[Receipt] = []
+        while not self._caught_up and len(receipts) < len(batch):
+            receipts.append(self._stands(batch[len(receipts)]))
         if self._caught_up:
             self.live.advance_to(self._now_s)
-        return receipts + (self.live.submit(batch[known:]) if batch[known:] else [])
+        rest = batch[len(receipts) :]
+        return receipts + (self.live.submit(rest) if rest else [])
 
     def _stands(self, signed: Signed[Transaction]) -> Receipt:
         entry = self._recorded[len(self._past)]
         if digest(self.domain, signed.tx) != entry.digest and not _same_mix(signed.tx, entry.signed.tx):
+            if (refusal := self._refusal(signed)) is not None:
+                return Receipt(digest(self.domain, signed.tx), refusal, self._now_s)
             raise OtherRun(
                 f"entry {entry.seq} of the ledger is none of this run: give the options of the run that was cut off, "
                 "or leave --resume out to start a new one"
@@ -97,6 +102,16 @@ class ResumedLedger:
         apply(self._state, entry.signed.tx, entry.digest)
         fills = (None,) * len(signed.tx.fills) if isinstance(signed.tx, Settle) else ()
         return Receipt(entry.digest, None, entry.time_s, fills)
+
+    def _refusal(self, signed: Signed[Transaction]) -> Refusal | None:
+        """Why the ledger refused a transaction, and so has no entry of it, where the run stood then."""
+        if isinstance(signed.tx, Settle):
+            return None
+        try:
+            check(self._state, signed, digest(self.domain, signed.tx))
+        except Refusal as refusal:
+            return refusal
+        return None
 
     def entries(self, start: int = 0) -> list[Entry]:
         """Accepted transactions from sequence number ``start`` on, up to where the run is."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from assets.chainlog import Genesis, HashChain, encode_log
 from assets.notes import issued
@@ -17,6 +18,28 @@ from petra.summary import summarise
 from smartmeter.billing import BillingRecord, to_json
 
 TRUTH_WARNING = "Secrets that only a simulation has: which home owns which address and note. Never publish such a file."
+
+
+FILES = (
+    *("ledger.jsonl", "billing.jsonl", "truth.jsonl", "bills.csv", "readings.csv", "prices.csv", "trades.csv"),
+    *("summary.json", "report.html"),
+)
+"""All files of a run."""
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the folder ``out`` if it is missing. Raises ``ValueError`` unless a run can be written there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+        for path in (out / name for name in FILES):
+            if path.exists():
+                with path.open("ab"):
+                    pass
+    except OSError as error:
+        where = error.filename if error.filename and Path(error.filename).parent == out else out
+        raise ValueError(f"--out {where} cannot be written ({error.strerror}); give another folder") from error
 
 
 def write_run(run: Run, learnt: Sequence[Learnt], out: Path) -> dict[str, object]:

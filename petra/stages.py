@@ -1,6 +1,7 @@
 """The stages of :mod:`petra.cycle`: how each is played when all parties live in one process."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from assets.hashing import keccak
 from assets.notes import Kind
@@ -8,11 +9,13 @@ from assets.orders import Fill, Order, Side
 from assets.transactions import PriceChange, Signed, Transact, Withdraw
 from assets.units import energy_wh
 from mixer.board import MemoryBoard
-from mixer.peer import Peer
-from mixer.run import run_in_memory
+from mixer.choice import engine_for
+from mixer.engine import Rules
+from mixer.follower import Seat
+from mixer.mixing import mix_in_memory
 from petra.boards import MixLog
 from petra.inbox import BID_STORE
-from petra.membership import mix_sessions
+from petra.membership import MIN_PEERS, mix_sessions
 from petra.microgrid import Home, Microgrid
 from petra.strategy import Situation
 from petra.trade import Trade, trades_of
@@ -42,14 +45,14 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
     signed = []
     for session in sessions:
         board = MemoryBoard()
-        peers = []
-        for issued_note in session.inputs:
-            owner = issued_note.note.owner
-            wallet = wallets[owner]
-            peers.append(Peer(session, wallet.key(owner), wallet.fresh_address(Purpose.MIXED, t)))
-        mix = run_in_memory(session, peers, board)
-        signed.append(mix)
-        grid.mix_logs.append(MixLog(board, mix))
+        seats = [
+            Seat(wallet.key(owner), partial(wallet.fresh_address, Purpose.MIXED, t))
+            for owner, wallet in ((owner, wallets[owner]) for owner in session.owners)
+        ]
+        mix = mix_in_memory(engine_for(session.size), session, Rules(minimum=MIN_PEERS), seats, board).mixed
+        if mix is not None:
+            signed.append(mix)
+            grid.mix_logs.append(MixLog(board, mix))
     return signed
 
 

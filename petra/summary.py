@@ -10,7 +10,7 @@ from petra.bills import home_bills
 from petra.conservation import balances
 from petra.inbox import BID_STORE, DSO
 from petra.knowledge import Learnt, Observer, learn
-from petra.ledgers import gas_total
+from petra.ledgers import gas_total, shown
 from petra.simulation import Run
 
 STAGES = ("withdraw", "mix", "trade", "settle", "deposit", "bill", "total")
@@ -26,7 +26,7 @@ def summarise(run: Run, learnt: Sequence[Learnt], ledger_head: Digest) -> dict[s
     return {
         "scenario": scenario.name,
         "seed": scenario.seed,
-        "ledger": scenario.ledger,
+        "ledger": shown(scenario.ledger),
         "homes": len(run.grid.homes),
         "start": scenario.profiles.start.isoformat(),
         "intervals": scenario.intervals,

@@ -56,3 +56,12 @@ def clique(
         "extraData": "0x" + (VANITY + b"".join(sorted(signers)) + SEAL).hex(),
         "alloc": {},
     }
+
+
+def signers(first: dict[str, Any]) -> list[Address]:
+    """Who may seal blocks by a ``genesis.json``, in order. Raises ``ValueError`` if its extra data is none."""
+    extra = bytes.fromhex(first["extraData"].removeprefix("0x"))
+    listed = extra[len(VANITY) : -len(SEAL)]
+    if len(listed) % 20:
+        raise ValueError("the extra data holds no addresses")
+    return [Address(listed[at : at + 20]) for at in range(0, len(listed), 20)]

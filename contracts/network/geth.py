@@ -68,6 +68,22 @@ def start(program: str, validator: Validator) -> Child:
     return Child(f"validator {validator.folder.name}", command, validator.log)
 
 
+def in_use(validator: Validator) -> bool:
+    """Whether a geth runs on the validator's folder: it holds a lock there, which ends with its process."""
+    try:
+        import fcntl
+    except ImportError:  # Windows; there the ports tell
+        return False
+    try:
+        with (validator.data / "geth" / "LOCK").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def wait_ready(child: Child, validator: Validator) -> None:
     """Wait until the validator answers, and let it take transactions at a gas price of 0.
 

@@ -34,6 +34,11 @@ class Validator:
         return f"http://{LOOPBACK}:{self.rpc_port}"
 
     @property
+    def peer_port(self) -> int:
+        """Where other nodes find it."""
+        return int(self.enode.rpartition(":")[2])
+
+    @property
     def data(self) -> Path:
         """geth's own folder."""
         return self.folder / "data"
@@ -68,9 +73,14 @@ def load(folder: Path) -> Validator:
     try:
         public = json.loads((folder / "validator.json").read_text(encoding="utf-8"))
         address = Address(bytes.fromhex(public["address"][2:]))
-        return Validator(folder, address, str(public["enode"]), int(public["rpcPort"]), int(public["authPort"]))
-    except (OSError, ValueError, KeyError, TypeError) as failure:
-        raise NodeError(f"{folder} holds no validator's files ({failure}); build the network anew") from failure
+        found = Validator(folder, address, str(public["enode"]), int(public["rpcPort"]), int(public["authPort"]))
+        if not all(0 < port < 1 << 16 for port in (found.rpc_port, found.auth_port, found.peer_port)):
+            raise ValueError("a port is out of range")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as failure:
+        raise NodeError(
+            f"{folder} holds no validator's files ({type(failure).__name__}); build the network anew, in a new folder"
+        ) from failure
+    return found
 
 
 def write_config(validator: Validator, peers: list[str], chain_id: int, p2p_port: int) -> None:

@@ -8,6 +8,7 @@ from assets.ledger import price_at
 from assets.notes import Kind
 from petra.audit.error import AuditError
 from petra.audit.ledger import Replay
+from petra.audit.lines import read_lines
 from smartmeter.billing import BillingRecord, BillMismatch, from_json, recompute
 
 
@@ -16,14 +17,9 @@ def audit_billing(path: Path, intervals: int, replay: Replay) -> list[BillingRec
 
     Σ deposited <= Σ issued for each kind and interval, and Σ E >= Σ measured. Raises :class:`AuditError`.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise AuditError(path.name, 1, f"not UTF-8: {error.reason}") from None
-    if lines.pop() != "":
-        raise AuditError(path.name, len(lines) + 1, "the last line is cut off")
+    lines = read_lines(path)
     meters = list(replay.state.meters)
-    expected = [(t, meter) for t in range(intervals) for meter in meters]
+    count = intervals * len(meters)
     records = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -31,16 +27,16 @@ def audit_billing(path: Path, intervals: int, replay: Replay) -> list[BillingRec
             recompute(record)
         except (EncodingError, BillMismatch) as error:
             raise AuditError(path.name, number, str(error)) from error
-        if number > len(expected):
-            raise AuditError(path.name, number, f"expected {len(expected)} records and no more")
-        t, meter = expected[number - 1]
+        if number > count:
+            raise AuditError(path.name, number, f"expected {count} records and no more")
+        t, meter = (number - 1) // len(meters), meters[(number - 1) % len(meters)]
         if (record.t, record.meter) != (t, meter):
             reason = f"expected interval {t}, meter {meter}; got interval {record.t}, meter {record.meter}"
             raise AuditError(path.name, number, reason)
         _against_ledger(path.name, number, record, replay)
         records.append(record)
-    if len(records) != len(expected):
-        raise AuditError(path.name, len(records) + 1, f"expected {len(expected)} records, got {len(records)}")
+    if len(records) != count:
+        raise AuditError(path.name, len(records) + 1, f"expected {count} records, got {len(records)}")
     _conserved(path.name, records, len(meters), replay)
     return records
 

@@ -11,7 +11,7 @@ from assets.ledger import LedgerState, apply, check
 from assets.notes import Kind
 from assets.port import Entry
 from assets.statement import billed_window, first_open_interval
-from assets.transactions import Settle, Withdraw, digest
+from assets.transactions import NO_MEMO, Settle, Transact, Withdraw, digest
 from assets.units import energy_wh
 from petra.audit.error import AuditError
 from petra.trade import Trade, trades_of
@@ -32,6 +32,10 @@ class Replay:
     """Energy (Wh) or FA (nano-units) that each meter issued, by the interval on whose bill it stands."""
     trades: list[Trade] = field(default_factory=list)
     """Settled fills, in the ledger's order."""
+    mix_peers: list[int] = field(default_factory=list)
+    """Number of notes of each mix."""
+    note_sets: set[tuple[tuple[int, int], ...]] = field(default_factory=set)
+    """(kind, quantity) of the notes of each withdrawal, every distinct list once."""
 
     def follow(self, entry: Entry) -> None:
         """Check ``entry`` by all rules of the ledger and apply it. Raises ``ValueError`` or a ``Refusal``."""
@@ -47,6 +51,9 @@ class Replay:
         self.signatures += len(entry.signed.signatures)
         if isinstance(tx, Withdraw):
             self._count(tx, entry.time_s)
+            self.note_sets.add(tuple((note.kind, note.quantity) for note in tx.outputs))
+        elif isinstance(tx, Transact) and tx.memo != NO_MEMO:
+            self.mix_peers.append(len(tx.inputs))
         elif isinstance(tx, Settle):
             self.trades += trades_of((entry,), self.state.grid.interval_s)
             self.signatures += sum(len(s.signatures) for fill in tx.fills for s in (fill.sell, fill.buy))
@@ -85,6 +92,6 @@ def _replay(name: str, lines: Iterator[bytes], gate_s: int, head: str) -> Replay
         except (Refusal, ValueError) as error:
             raise AuditError(name, reader.line_number, str(error)) from error
     if "0x" + reader.head.hex() != head:
-        reason = f"the log ends with hash 0x{reader.head.hex()}, but summary.json publishes {head}; lines are missing"
+        reason = f"the log ends with hash 0x{reader.head.hex()}, but summary.json publishes {head!r}; lines are missing"
         raise AuditError(name, reader.line_number, reason)
     return replay

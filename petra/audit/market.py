@@ -1,14 +1,16 @@
 """``trades.csv`` and ``prices.csv`` against the ledger."""
 
-import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from assets.keys import Digest
 from assets.ledger import price_at
 from petra.audit.error import AuditError
 from petra.audit.ledger import Replay
+from petra.audit.lines import audit_rows, read_lines
 from petra.rundir import PRICE_COLUMNS, TRADE_COLUMNS
 
 FIRST_LINE = 2
@@ -47,45 +49,49 @@ def audit_trades(path: Path, replay: Replay) -> list[TradeRow]:
     return trades
 
 
-def audit_prices(path: Path, replay: Replay, trades: Sequence[TradeRow]) -> None:
-    """The DSO's prices are those on the ledger; the local price is that of every trade of the interval."""
-    local = {t: {trade.price_nano_per_wh for trade in trades if trade.t == t} for t in {trade.t for trade in trades}}
-    for line, row in _rows(path, PRICE_COLUMNS):
-        t, consumption, production = (_integer(path, line, row[i]) for i in (0, 2, 3))
-        if t != line - FIRST_LINE:
-            raise AuditError(path.name, line, f"expected interval {line - FIRST_LINE}: one row for each, in order")
-        price = price_at(replay.state, t)
-        if price is None or (price.consumption_nano_per_wh, price.production_nano_per_wh) != (consumption, production):
-            raise AuditError(path.name, line, f"the ledger's prices of interval {t} are others")
-        claimed = {_integer(path, line, row[4])} if row[4] else set()
-        if claimed != local.get(t, set()):
-            raise AuditError(path.name, line, f"the trades of interval {t} were made at {sorted(local.get(t, set()))}")
-        local.pop(t, None)
+def audit_prices(path: Path, replay: Replay, trades: Sequence[TradeRow], start: datetime, intervals: int) -> None:
+    """One row for each interval of the run: its start, the ledger's prices, and the price of all its trades."""
+    audit_rows(path, _price_rows(path, replay, trades, start, intervals))
+
+
+def _price_rows(
+    path: Path, replay: Replay, trades: Sequence[TradeRow], start: datetime, intervals: int
+) -> Iterator[Sequence[object]]:
+    local: dict[int, set[int]] = {}
+    for trade in trades:
+        local.setdefault(trade.t, set()).add(trade.price_nano_per_wh)
+    yield PRICE_COLUMNS
+    step = timedelta(seconds=replay.state.grid.interval_s)
+    for t in range(intervals):
+        price, paid = price_at(replay.state, t), sorted(local.pop(t, set()))
+        if price is None or len(paid) > 1:
+            reason = f"the ledger has no price for interval {t}" if price is None else f"its trades were made at {paid}"
+            raise AuditError(path.name, FIRST_LINE + t, reason)
+        prices = price.consumption_nano_per_wh, price.production_nano_per_wh
+        yield [t, (start + t * step).isoformat(), *prices, paid[0] if paid else ""]
     if local:
-        raise AuditError(path.name, 1, f"interval {min(local)} has trades and no row")
+        raise AuditError(path.name, FIRST_LINE + intervals, f"interval {min(local)} has trades and no row")
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    line = 0
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for line, row in enumerate(csv.reader(file), start=1):
-                if len(row) != len(columns) or (line == 1 and row != list(columns)):
-                    raise AuditError(path.name, line, f"expected the columns {', '.join(columns)}")
-                if line > 1:
-                    yield line, row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AuditError(path.name, line + 1, f"no CSV in UTF-8: {error}") from error
+    """The cells of each row. What needs quotes is no cell of ours, so a row has one spelling."""
+    rows = read_lines(path)
+    if not rows or rows[0] != ",".join(columns):
+        raise AuditError(path.name, 1, f"expected the columns {', '.join(columns)}")
+    for line, text in enumerate(rows[1:], start=FIRST_LINE):
+        cells = text.split(",")
+        if len(cells) != len(columns):
+            raise AuditError(path.name, line, f"expected the columns {', '.join(columns)}")
+        yield line, cells
 
 
 def _integer(path: Path, line: int, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > MAX_DIGITS:
+    if not re.fullmatch(rf"0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}}", text):
         raise AuditError(path.name, line, f"{text[:MAX_DIGITS]!r} is not a whole number of at most {MAX_DIGITS} digits")
     return int(text)
 
 
 def _digest(path: Path, line: int, text: str) -> Digest:
-    try:
-        return Digest(bytes.fromhex(text.removeprefix("0x")))
-    except ValueError:
-        raise AuditError(path.name, line, f"{text!r} is not a digest") from None
+    if not re.fullmatch("0x[0-9a-f]{64}", text):
+        raise AuditError(path.name, line, f"{text[:80]!r} is not a digest: 0x and 64 hex digits")
+    return Digest(bytes.fromhex(text[2:]))

@@ -1,15 +1,16 @@
 """The audit of a whole run folder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from assets.notes import Kind
 from petra.audit.billing import audit_billing
 from petra.audit.error import AuditError
 from petra.audit.ledger import Replay, replay_ledger
+from petra.audit.lines import audit_rows
 from petra.audit.market import TradeRow, audit_prices, audit_trades
+from petra.audit.scenario import audit_mixes, audit_shape, audit_standard_set, audit_start
 from petra.audit.summary import Summary, read_summary
 from petra.bills import HomeBill, home_bills
 from petra.rundir import bill_rows, reading_rows
@@ -41,15 +42,24 @@ class Audit:
 
 def audit(run_dir: Path) -> Audit:
     """Audit the run in the folder ``run_dir``. Raises :class:`AuditError` at the first contradiction."""
-    files = {name: _existing(run_dir / name) for name in PUBLIC_FILES}
+    try:
+        return _audit({name: _existing(run_dir / name) for name in PUBLIC_FILES})
+    except OSError as error:
+        name = Path(error.filename).name if error.filename else "the folder"
+        raise AuditError(name, 1, f"cannot be read ({error.strerror}); see to its permissions and its disk") from error
+
+
+def _audit(files: Mapping[str, Path]) -> Audit:
     summary = read_summary(files["summary.json"])
+    audit_shape(summary)
     replay = replay_ledger(files["ledger.jsonl"], summary.number("gate_s"), summary.text("ledger_head"))
     records = audit_billing(files["billing.jsonl"], summary.number("intervals"), replay)
+    start = audit_start(summary, replay)
     bills = home_bills(records)
-    _audit_rows(files["readings.csv"], reading_rows(records))
-    _audit_rows(files["bills.csv"], bill_rows(bills))
+    audit_rows(files["readings.csv"], reading_rows(records))
+    audit_rows(files["bills.csv"], bill_rows(bills))
     trades = audit_trades(files["trades.csv"], replay)
-    audit_prices(files["prices.csv"], replay, trades)
+    audit_prices(files["prices.csv"], replay, trades, start, summary.number("intervals"))
     _audit_totals(summary, replay, records, bills, trades)
     total_nano = sum(b.bill_nano for b in bills)
     return Audit(replay.entries, replay.signatures, len(records), len(bills), len(trades), total_nano)
@@ -58,20 +68,12 @@ def audit(run_dir: Path) -> Audit:
 def _existing(path: Path) -> Path:
     if not path.is_file():
         raise AuditError(path.name, 1, f"the file is missing from {path.parent}; give the folder of a run")
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise AuditError(path.name, 1, f"cannot be read ({error.strerror}); see to its permissions and disk") from error
     return path
-
-
-def _audit_rows(path: Path, expected: Iterable[Sequence[object]]) -> None:
-    """The CSV file at ``path`` has exactly the ``expected`` rows."""
-    lines = path.read_bytes().decode("utf-8", errors="replace").splitlines(keepends=True)
-    wanted = (",".join(map(str, row)) + "\n" for row in expected)
-    for number, (line, want) in enumerate(zip_longest(lines, wanted), start=1):
-        if line != want:
-            raise AuditError(path.name, number, f"expected {_shown(want)}, got {_shown(line)}")
-
-
-def _shown(line: str | None) -> str:
-    return "no such line" if line is None else repr(line)
 
 
 def _audit_totals(
@@ -105,3 +107,5 @@ def _audit_totals(
         summary.require(name, computed)
     summary.section("conservation").require_all(outstanding)
     summary.section("ledger_stats").require("transactions", replay.entries)
+    audit_mixes(summary, replay)
+    audit_standard_set(summary, replay)

@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 
 import typer
 
 from assets.errors import Refusal
 from contracts.errors import NodeError
+
+ONE_SENTENCE = (ValueError, Refusal, NodeError, OSError, ImportError)
+"""Errors whose text is for the user."""
+
+WEB3 = frozenset({"web3", "eth_utils", "eth_abi", "hexbytes"})
+"""The packages that read what nodes answer."""
 
 
 @contextmanager
@@ -14,6 +21,19 @@ def one_sentence_errors() -> Iterator[None]:
     """What the user or the machine got wrong ends in one sentence and exit code 2, not in a traceback."""
     try:
         yield
-    except (ValueError, Refusal, NodeError, OSError, ImportError) as error:
-        typer.echo(f"petra: {error}", err=True)
+    except Exception as error:
+        if _is_of_web3(error):
+            text = f"the node gives no sound answer ({type(error).__name__}); check its version, or give another one"
+        elif isinstance(error, ONE_SENTENCE):
+            text = str(error)
+        else:
+            raise
+        typer.echo(f"petra: {text}", err=True)
         raise typer.Exit(2) from error
+
+
+def _is_of_web3(error: Exception) -> bool:
+    """Whether web3 raised it for what a node answered, be it an error of its own or that it stumbled."""
+    steps = [frame for frame, _ in walk_tb(error.__traceback__)]
+    raised_in = str(steps[-1].f_globals.get("__name__")) if steps else ""
+    return any(name.partition(".")[0] in WEB3 for name in (raised_in, type(error).__module__))

@@ -11,7 +11,7 @@ import numpy as np
 
 from petra.homes.appliances import Household
 from petra.homes.load import load_w
-from petra.homes.profile import Battery, HomeProfile, Profiles, require_interval, require_start
+from petra.homes.profile import Battery, HomeProfile, Profiles, require_interval, require_period, require_start
 from petra.homes.solar import Sky, sky, solar_power_w
 from petra.homes.span import Span
 from petra.homes.wind import wind_power_w
@@ -59,6 +59,7 @@ def generate(seed: int, start: datetime, intervals: int, interval_s: int, homes:
     require_interval(interval_s)
     if intervals < 1 or homes < 1:
         raise ValueError(f"{homes} homes and {intervals} intervals asked for; ask for at least one of each")
+    require_period(start, intervals, interval_s)
     span = Span(start, intervals, interval_s)
     above = sky(seed, span)
     return Profiles(

@@ -1,10 +1,13 @@
 """What a simulation knows of its homes: load and generation in each interval, and the batteries."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 MAX_INTERVAL_S = 86_400
 """Longest interval: one day, as in :class:`assets.intervals.IntervalGrid`."""
+
+EARLIEST, LATEST = datetime(1970, 1, 2), datetime(2200, 1, 1)
+"""Runs lie between these: ledgers count seconds from 1970 on, pandas counts nanoseconds until 2262."""
 
 UNKNOWN_NODE = 0
 """Node of a home of which nobody said where it is connected."""
@@ -79,6 +82,7 @@ class Profiles:
         numbers = [profile.home for profile in self.homes]
         if numbers != sorted(set(numbers)):
             raise ValueError("each home appears once, in ascending order of its number")
+        require_period(self.start, self.intervals, self.interval_s)
         for profile in self.homes:
             if len(profile.load_wh) != self.intervals:
                 raise ValueError(
@@ -97,6 +101,16 @@ def require_start(start: datetime) -> None:
         raise ValueError(f"start {start.isoformat()} has a time zone; give local standard time without an offset")
     if start.microsecond:
         raise ValueError(f"start {start.isoformat()} is not a whole second")
+
+
+def require_period(start: datetime, intervals: int, interval_s: int) -> None:
+    """Raise ``ValueError`` unless all intervals lie in the time that ledgers and the model of the sun can tell."""
+    after_s = (LATEST - start) // timedelta(seconds=1)
+    if start < EARLIEST or intervals * interval_s > after_s:
+        raise ValueError(
+            f"{intervals} intervals of {interval_s} s from {start.isoformat()} do not lie in {EARLIEST.date()} to "
+            f"{LATEST.date()}; give a --start in this range, or fewer --intervals"
+        )
 
 
 def require_interval(interval_s: int) -> None:

@@ -6,11 +6,14 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
+import mixer.dicemix.keys
+import mixer.dicemix.proceedings
+import mixer.dicemix.signers
 import mixer.onion
-import mixer.peer
 import mixer.signatures
+import mixer.watch
 from assets.keys import SigningKey
-from benchmarks import mixes
+from benchmarks import dicemixes, mixes
 from benchmarks.row import Reference, Row
 from benchmarks.sizes import TINY
 from benchmarks.suite import SUITES
@@ -50,13 +53,36 @@ def test_the_bound_of_a_mix_counts_the_operations_that_a_mix_performs(peers, mon
         monkeypatch.setattr(where, name, call)
 
     counted(mixer.signatures, "check_key", "verify")
-    counted(mixer.peer, "recover_address", "recover")
+    counted(mixer.watch, "recover_address", "recover")
     counted(mixer.signatures, "recover_address", "recover")
     counted(SigningKey, "sign", "sign")
     counted(mixer.onion, "crypto_box_seal", "seal")
     counted(mixer.onion, "crypto_box_seal_open", "open")
     session()
     expected = mixes.operations(peers)
+    assert dict(counts) == {kind: getattr(expected, kind) for kind in expected.__slots__}
+
+
+@pytest.mark.parametrize("peers", [2, 3, 7])
+def test_the_bound_of_dicemix_counts_the_operations_that_a_session_performs(peers, monkeypatch):
+    session = dicemixes.session_run("dicemix", peers)
+    counts = Counter()
+
+    def counted(where, name, kind):
+        function = getattr(where, name)
+
+        def call(*arguments):
+            counts[kind] += 1
+            return function(*arguments)
+
+        monkeypatch.setattr(where, name, call)
+
+    counted(mixer.dicemix.signers, "check_key", "verify")
+    counted(mixer.dicemix.proceedings, "recover_address", "recover")
+    counted(SigningKey, "sign", "sign")
+    counted(mixer.dicemix.keys, "crypto_scalarmult", "share")
+    session()
+    expected = dicemixes.operations(peers)
     assert dict(counts) == {kind: getattr(expected, kind) for kind in expected.__slots__}
 
 

@@ -127,7 +127,7 @@ def test_the_other_notes_of_a_dropped_order_are_free_again(market, pair) -> None
 
 
 def test_many_fills_go_to_the_ledger_in_settlements_that_it_takes(market, monkeypatch) -> None:
-    monkeypatch.setattr("bidstore.book.MAX_FILLS", 2)
+    monkeypatch.setattr("contracts.settlements.MAX_FILLS", 2)
     market.post(*(market.sale(100) for _ in range(5)), *(market.purchase(100) for _ in range(5)))
     receipts = market.store.settle(market.store.clear(5, SEED))
     assert [r.fills for r in receipts] == [(None, None), (None, None), (None,)]

@@ -1,5 +1,7 @@
 """The gas that a relay is sent with suffices, whatever is in it, and is not absurdly much."""
 
+from dataclasses import replace
+
 import pytest
 
 from assets.notes import MAX_SPAN, issued
@@ -64,7 +66,18 @@ def test_the_bound_holds_for_regulations(wide):
     grants = tuple(Authorisation(100 + n, wide.bob.address, 0, 1, 1, 1) for n in range(20))
     prices = tuple(PriceChange(wide.GENESIS_S + n, 3, 2) for n in range(20))
     holds(wide, [wide.regulate(authorise=grants)])
-    holds(wide, [wide.regulate(prices=prices, ban=tuple(g.meter for g in grants))])
+    holds(wide, [wide.regulate(prices=prices, ban=tuple(g.meter for g in grants))], slack=5)
+
+
+def test_the_bound_holds_for_regulations_with_a_time(wide):
+    later = {"time_s": wide.GENESIS_S + 10_000}
+    grants = tuple(Authorisation(100 + n, wide.bob.address, 0, 1, 1, 1) for n in range(100))
+    wide.submit(wide.regulate(authorise=grants)).require()
+    holds(wide, [wide.regulate(ban=tuple(g.meter for g in grants), **later)])
+    holds(wide, [wide.regulate(feeders=tuple(FeederCapacity(50 + n, 9, 9) for n in range(100)), **later)])
+    others = tuple(replace(g, meter=g.meter + 100) for g in grants)
+    wide.submit(wide.regulate(authorise=others)).require()
+    holds(wide, [wide.regulate(authorise=tuple(replace(g, max_epa_w=2) for g in others), **later)])
 
 
 def test_the_bound_holds_for_refusals(wide):

@@ -1,13 +1,14 @@
 """The files of a network, built without running it."""
 
 import json
+import socket
 import stat
 
 import pytest
 from eth_account import Account
 
 from contracts.errors import NodeError
-from contracts.network import genesis, validator
+from contracts.network import genesis, geth, validator
 from contracts.network.clique import CliqueNetwork
 from contracts.processes import ProgramMissing, find_program
 
@@ -69,3 +70,67 @@ def test_a_missing_program_says_what_to_run(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ProgramMissing, match="geth is missing; run: build it"):
         find_program("geth", [tmp_path], "run: build it")
+
+
+@pytest.fixture
+def no_geth(monkeypatch):
+    """Files are made; nothing runs."""
+    monkeypatch.setattr(geth, "find", lambda: "geth")
+    monkeypatch.setattr(geth, "init", lambda program, one, path: None)
+
+
+def test_a_network_is_loaded_as_it_was_built(tmp_path, no_geth):
+    built = CliqueNetwork.build(tmp_path / "net", 2, 3, 77)
+    loaded = CliqueNetwork.load(tmp_path / "net")
+    assert loaded == built
+    assert loaded.differences(2, 3, 77, built.validators[0].rpc_port) == []
+    assert loaded.differences(None, None, None, 0) == []
+    named = loaded.differences(4, 1, 5, 9)
+    assert named[:3] == ["--validators 2, not 4", "--period-s 3, not 1", "--chain-id 77, not 5"]
+    assert named[3].endswith("not 9")
+
+
+def test_a_network_that_is_cut_off_while_it_is_built_is_none(tmp_path, no_geth, monkeypatch):
+    """The genesis block comes last, and what was made before an error is taken back."""
+
+    def cut_off(program, one, path):
+        assert not (tmp_path / "net" / "genesis.json").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(geth, "init", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        CliqueNetwork.build(tmp_path / "net", 2)
+    assert list((tmp_path / "net").iterdir()) == []
+    monkeypatch.setattr("shutil.rmtree", lambda path, **_: None)  # as after kill -9
+    with pytest.raises(KeyboardInterrupt):
+        CliqueNetwork.build(tmp_path / "net", 2)
+    with pytest.raises(ValueError, match="half a network"):
+        CliqueNetwork.build(tmp_path / "net", 2)
+
+
+def test_folders_beside_the_validators_do_no_harm_and_missing_ones_are_named(tmp_path, no_geth):
+    CliqueNetwork.build(tmp_path, 2)
+    (tmp_path / "validatorX").mkdir()
+    assert len(CliqueNetwork.load(tmp_path).validators) == 2
+    (tmp_path / "validator2").rename(tmp_path / "validator3")
+    with pytest.raises(NodeError, match="validator2 holds no validator's files"):
+        CliqueNetwork.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "[" * 9000, '{"config": {"chainId": 1, "clique": {"period": 1}}, "extraData": "0x12"}']
+)
+def test_a_genesis_block_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "genesis.json").write_text(text)
+    with pytest.raises(NodeError, match="new folder"):
+        CliqueNetwork.load(tmp_path)
+
+
+def test_ports_are_probed_before_anything_is_written(tmp_path, no_geth):
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        with pytest.raises(OSError, match=f"port {port} cannot be had"):
+            CliqueNetwork.build(tmp_path / "net", 1, port=port)
+    assert not (tmp_path / "net").exists()

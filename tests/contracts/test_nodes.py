@@ -3,10 +3,13 @@
 import json
 import sys
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from eth_account import Account
+from hypothesis import given
+from hypothesis import strategies as st
 
 import contracts
 from assets.intervals import IntervalGrid
@@ -14,6 +17,10 @@ from contracts import nodes, relayer, tester
 from contracts.clock import ChainClock
 from contracts.errors import NodeError, NodeUnreachable
 from contracts.ledger import EvmLedger
+
+HEAD = {"number": "0x0", "timestamp": "0x1", "gasLimit": "0x1c9c380", "hash": "0x" + "11" * 32}
+NODE = {"eth_chainId": "0x539", "eth_gasPrice": "0x0", "eth_getBlockByNumber": HEAD}
+"""What a node answers at least."""
 
 
 @pytest.fixture
@@ -62,19 +69,76 @@ def test_a_web_server_is_no_node(answering):
 
 
 def test_a_server_that_knows_no_chain_id_is_no_node(answering):
-    with pytest.raises(NodeUnreachable, match="no EVM node answers"):
+    with pytest.raises(NodeUnreachable, match="is no EVM node"):
         nodes.connect(answering({}))
 
 
+@pytest.mark.parametrize("method", NODE)
+def test_what_answers_nonsense_is_no_node(answering, method):
+    results = dict(NODE)
+    url, nonsense = answering(results), [None, "hello", "0x", 7, [], {}, hex(1 << 300)]
+    if method == "eth_chainId":
+        nonsense += ["0x0", hex(1 << 200)]  # which no tool can compute with
+    for answer in nonsense:
+        results[method] = answer
+        with pytest.raises(NodeUnreachable, match=f"is no EVM node: it has no sound answer to {method}"):
+            nodes.connect(url)
+    del results[method]
+    with pytest.raises(NodeUnreachable, match=method):
+        nodes.connect(url)
+
+
+def test_a_url_without_its_scheme_says_what_is_missing():
+    with pytest.raises(ValueError, match=r"localhost:18545 is no node's URL: it starts with http://"):
+        nodes.connect("localhost:18545")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
+        ("https://node.example/v3/secret", "https://node.example"),
+        ("https://user:secret@node.example:8545/?key=secret#secret", "https://node.example:8545"),
+        ("http://secret@[::1]:8545", "http://[::1]:8545"),
+        ("http://user:sec@ret@node.example", "http://node.example"),
+        ("user:secret@localhost:8545", "localhost:8545"),
+        ("localhost:8545?key=secret", "localhost:8545"),
+        ("http://user:12/secret@node.example", nodes.HIDDEN),
+        ("http://user:secret", nodes.HIDDEN),
+        ("secret://node.example", nodes.HIDDEN),
+        ("", nodes.HIDDEN),
+    ],
+)
+def test_of_a_url_only_scheme_host_and_port_are_shown(url, shown):
+    assert nodes.public_url(url) == shown
+
+
+@given(st.text(max_size=9), st.text(max_size=9), st.text(max_size=9))
+def test_a_secret_is_never_shown(user, path, query):
+    """Wherever it is in a URL: letters that no host of ours has stand for it."""
+    secret = "§ecret"
+    url = f"http://{user}:{secret}@127.0.0.1:9/{path}{secret}?{query}{secret}"
+    assert "ecret" not in nodes.public_url(url)
+
+
+def test_a_node_that_falls_silent_is_named_without_its_secrets(answering):
+    url = answering(NODE).replace("http://", "http://user:hunter2@") + "/hunter2?key=hunter2"
+    w3 = nodes.connect(url, patience_s=0.01)
+    w3.provider.endpoint_uri = "http://user:hunter2@127.0.0.1:9/hunter2"
+    with pytest.raises(NodeUnreachable, match=r"at http://127.0.0.1:9 ") as caught:
+        w3.eth.block_number  # noqa: B018
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_node_without_a_contract_at_the_address_says_so(answering):
-    w3 = nodes.connect(answering({"eth_chainId": "0x539", "eth_accounts": ["0x" + "11" * 20], "eth_getCode": "0x"}))
+    w3 = nodes.connect(answering(NODE | {"eth_accounts": ["0x" + "11" * 20], "eth_getCode": "0x"}))
     with pytest.raises(NodeError, match="no contract"):
         EvmLedger.at(w3, b"\2" * 20)
 
 
 def test_a_node_that_holds_no_account_needs_a_relayer_key(answering, monkeypatch):
     monkeypatch.delenv(relayer.RELAYER_KEY, raising=False)
-    w3 = nodes.connect(answering({"eth_chainId": "0x539", "eth_accounts": []}))
+    w3 = nodes.connect(answering(NODE | {"eth_accounts": []}))
     with pytest.raises(NodeError, match=relayer.RELAYER_KEY):
         relayer.choose(w3)
 
@@ -128,12 +192,12 @@ def test_chains_in_process_are_alike_and_start_when_told():
 
 
 def test_time_stands_on_a_network_that_nobody_can_set(answering):
-    clock = ChainClock(nodes.connect(answering({"eth_chainId": "0x1"})))
+    clock = ChainClock(nodes.connect(answering(NODE)))
     clock.advance_to(2_000_000_000, 1_000_000_000)
     assert clock.now_s(1_000_000_000) == 1_000_000_000
 
 
 def test_time_is_set_on_a_development_node(answering):
-    clock = ChainClock(nodes.connect(answering({"eth_chainId": "0x1", "evm_setNextBlockTimestamp": None})))
+    clock = ChainClock(nodes.connect(answering(NODE | {"evm_setNextBlockTimestamp": None})))
     clock.advance_to(2_000_000_000, 1_000_000_000)
     assert clock.now_s(1_000_000_000) == 2_000_000_000

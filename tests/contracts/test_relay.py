@@ -8,9 +8,9 @@ from eth_abi import encode as abi_encode
 
 from assets import errors
 from assets.groups import Groups
-from assets.notes import issued
+from assets.notes import Kind, Note, issued
 from assets.port import NoteStatus
-from assets.transactions import Settle, Signed, digest
+from assets.transactions import Cancel, Settle, Signed, digest, sign
 from contracts import artifact, encoding, events
 from contracts.errors import NodeError, RelayError
 from contracts.ledger import EvmLedger
@@ -203,7 +203,7 @@ def test_nobody_can_deploy_a_ledger_without_an_operator(chain, world):
 
 
 def test_a_large_batch_is_carried_in_several_transactions(world, monkeypatch):
-    monkeypatch.setattr("contracts.ledger.RELAY_BYTES", 500)
+    monkeypatch.setattr("contracts.ledger.CALL_BYTES", 500)
     monkeypatch.setattr(world.ledger, "_in_process", False)
     before = world.ledger.transactions
     batch = [world.withdraw(world.epa(100), nonce=n) for n in range(5)]
@@ -222,3 +222,62 @@ def test_an_event_of_a_refusal_that_we_do_not_know_is_an_error(world):
     }
     with pytest.raises(NodeError):
         events.decode([log], world.domain.contract)
+
+
+class InFront:
+    """A relayer who is slower than somebody else by one submission."""
+
+    def __init__(self, relay_by, submission):
+        self._relay_by, self._submission = relay_by, submission
+
+    def send(self, *arguments):
+        submission, self._submission = self._submission, lambda: None
+        submission()
+        return self._relay_by.send(*arguments)
+
+
+def overtaken(chain, world, submission):
+    """The ledger as seen by somebody whom ``submission`` overtakes."""
+    ledger = EvmLedger.at(chain, world.domain.contract, since_block=world.ledger.since_block)
+    ledger._relay_by = InFront(ledger._relay_by, submission)
+    return ledger
+
+
+def test_fills_that_somebody_else_relayed_just_before_us_have_settled(chain, world):
+    good, bad = world.fill(world.market()), world.fill(world.market(), price=9)
+    both = Signed(Settle((good, bad)), ())
+    (receipt,) = overtaken(chain, world, lambda: world.ledger.submit([both])).submit([both])
+    assert receipt.accepted
+    assert [type(refusal) for refusal in receipt.fills] == [type(None), errors.PriceLimit]
+    assert receipt.digest == digest(world.domain, Settle((good,))) == world.ledger.entries()[-1].digest
+    (late,) = world.ledger.submit([both])
+    assert [type(refusal) for refusal in late.fills] == [errors.NoteSpent, errors.PriceLimit]
+
+
+def test_fills_that_somebody_else_relayed_one_by_one_have_settled(chain, world):
+    first, second, third = [world.fill(world.market(100, 5000)) for _ in range(3)]
+    alone = [Signed(Settle((fill,)), ()) for fill in (first, second)]
+    ledger = overtaken(chain, world, lambda: world.ledger.submit(alone))
+    (receipt,) = ledger.submit([Signed(Settle((first, second, third)), ())])
+    assert (receipt.accepted, receipt.fills) == (True, (None, None, None))
+    assert receipt.digest == digest(world.domain, Settle((third,)))
+    ledger = overtaken(chain, world, lambda: None)
+    (late,) = ledger.submit([Signed(Settle((first, first)), ())])
+    assert [type(refusal) for refusal in late.fills] == [errors.NoteSpent] * 2
+
+
+def test_a_cancellation_that_is_relayed_again_keeps_its_place(world):
+    cancel = sign(world.domain, Cancel(world.alice.address, 5), world.alice)
+    assert all(world.submit(cancel).accepted for _ in range(2))
+    assert world.ledger.recorded(digest(world.domain, cancel.tx)) == world.ledger.entries()[-2]
+
+
+def test_a_fill_without_funds_does_not_hinder_who_builds_on_it(either):
+    notes = either.market()
+    unfunded = either.fill(notes, price=3, buy={"limit": 3})
+    settlement = Settle((unfunded,))
+    energy, *_ = issued((Note(Kind.EPA, either.carol.address, 1000, 2, 3),), digest(either.domain, settlement))
+    moved = either.transact([energy], [energy.note], either.carol)
+    first, second = either.ledger.submit([Signed(settlement, ()), moved])
+    assert isinstance(first.refusal, errors.Unfunded)
+    assert second.refusal == errors.UnknownNote(energy.id)

@@ -1,6 +1,7 @@
 """Where a follower keeps what it has read: in memory and in a file, alike."""
 
 import sqlite3
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -136,3 +137,92 @@ def test_a_store_is_plain_sqlite(tmp_path):
     with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
         assert db.execute("SELECT block, position FROM log").fetchall() == [(1, 0)]
     db.close()
+
+
+DAMAGES = {
+    "an event in the middle is missing": "DELETE FROM log WHERE seq = 1",
+    "the first event is missing": "DELETE FROM log WHERE seq = 0",
+    "the last event is missing": "DELETE FROM log WHERE seq = 3",
+    "all events are missing": "DELETE FROM log",
+    "the sequence has a hole": "UPDATE log SET seq = 9 WHERE seq = 3",
+    "data were changed": "UPDATE log SET data = x'00' WHERE seq = 2",
+    "topics were changed": "UPDATE log SET topics = x'0102' WHERE seq = 2",
+    "an event is of another block": "UPDATE log SET block = 7 WHERE seq = 1",
+    "an event was added": "INSERT INTO log SELECT 4, 9, 9, topics, data, hash FROM log WHERE seq = 3",
+    "all blocks are missing": "DELETE FROM block",
+    "the newest block is missing": "DELETE FROM block WHERE number = 3",
+    "a block was changed": "UPDATE block SET hash = x'00' WHERE number = 2",
+    "the tally is missing": "DELETE FROM tally",
+    "the tally was changed": "UPDATE tally SET events = 3",
+    "a table is missing": "DROP TABLE log",
+}
+
+
+def read(store):
+    store.window()
+    store.records()
+
+
+def damaged(path, how):
+    store = FileStore(path, LEDGER)
+    store.append(None, [record(1), record(2), record(2, 1), record(3)], [block(1), block(2), block(3)])
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute(how)
+    db.close()
+    return FileStore(path, LEDGER)
+
+
+@pytest.mark.parametrize("how", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_store_is_refused_and_says_which_file_to_delete(tmp_path, how):
+    path = tmp_path / "ledger.sqlite"
+    store = damaged(path, how)
+    with pytest.raises(StoreError, match="delete it, and all is read again from the chain") as caught:
+        read(store)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("how", DAMAGES.values(), ids=DAMAGES)
+def test_reading_on_or_back_does_not_hide_the_damage(tmp_path, how):
+    path = tmp_path / "ledger.sqlite"
+    store = damaged(path, how)
+    for change in (lambda: store.append(block(3), [record(4)], [block(4)]), lambda: store.rollback(3)):
+        with suppress(StoreError):
+            change()
+        with pytest.raises(StoreError, match="delete it"):
+            read(store)
+
+
+def test_only_new_events_are_compared_when_only_those_are_asked_for(tmp_path):
+    store = damaged(tmp_path / "ledger.sqlite", "SELECT 1")
+    assert store.records(3) == [record(3)]
+    assert store.records(4) == store.records(7) == []
+
+
+def test_a_store_of_an_older_format_is_refused_and_kept(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    FileStore(path, LEDGER).close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE about SET value = 'petra-sync-1' WHERE name = 'format'")
+        db.execute("DROP TABLE tally")
+    db.close()
+    with pytest.raises(StoreError, match="older format; delete it, and all is read again from the chain"):
+        FileStore(path, LEDGER)
+
+
+def test_a_database_of_another_program_is_left_as_it_is(tmp_path):
+    path = tmp_path / "recipes.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE recipe (name TEXT)")
+    with pytest.raises(StoreError, match="give another file"):
+        FileStore(path, LEDGER)
+    assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("recipe",)]
+    db.close()
+
+
+def test_a_full_disk_is_no_damage(tmp_path):
+    store = FileStore(tmp_path / "ledger.sqlite", LEDGER)
+    store._db.execute("PRAGMA max_page_count = 12")
+    with pytest.raises(StoreError, match="free the disk"):
+        store.append(None, [LogRecord(1, i, (bytes(32),), bytes(4096)) for i in range(50)], [block(1)])
+    assert (store.records(), store.window()) == ([], [])

@@ -9,7 +9,7 @@ from eth_account import Account
 
 from assets.intervals import IntervalGrid
 from assets.keys import ThrowAwayKeys
-from assets.transactions import PriceChange, Regulate, sign
+from assets.transactions import Cancel, PriceChange, Regulate, sign
 from contracts import anvil, nodes
 from contracts.errors import NodeUnreachable, RelayError, VerdictUnknown
 from contracts.ledger import EvmLedger
@@ -66,6 +66,20 @@ def test_whatever_happens_to_a_transaction_it_is_recorded_once(node, proxy, ledg
     (receipt,) = ledger.submit([signed])
     assert receipt.accepted
     assert on_the_ledger(node, ledger) == [signed]
+
+
+def test_what_a_node_lost_is_recorded_again_before_anything_later(node, ledger):
+    good = nodes.connect(node)
+    first, *lost, later = [sign(ledger.domain, Cancel(DSO.address, 1 << bit), DSO) for bit in range(5)]
+    assert ledger.submit([first])[0].accepted
+    snapshot = good.provider.make_request("evm_snapshot", [])["result"]
+    for signed in lost:
+        assert ledger.submit([signed])[0].accepted
+    assert good.provider.make_request("evm_revert", [snapshot])["result"]
+    good.provider.make_request("anvil_mine", [hex(len(lost))])
+    assert on_the_ledger(node, ledger) == [first]
+    assert ledger.submit([later])[0].accepted
+    assert on_the_ledger(node, ledger) == [first, *lost, later]
 
 
 @pytest.mark.parametrize("way", [w for w in WAYS if w != "duplicate"])
@@ -250,3 +264,20 @@ def test_a_transaction_that_a_reorganisation_removed_is_recorded_all_the_same(sl
     miner.done()
     assert seen == [1, 0, 1], "a reader that waits for no confirmation sees it come and go"
     assert [e.signed for e in ledger.entries()] == [e.signed for e in hasty.entries()] == [signed]
+
+
+def test_one_of_several_transactions_that_another_program_replaced_is_not_put_behind_the_others(slow_node, miner):
+    ledger = deployed(slow_node, miner, 1)
+    account, good = ledger._relay_by._account, nodes.connect(slow_node)
+    relay = {"to": ledger._to, "data": "0x12345678", "gas": 100_000}
+
+    def replace_the_first():
+        fields = {"to": account.address, "value": 0, "gas": 21_000, "gasPrice": 10**12, "chainId": good.eth.chain_id}
+        nonce = good.eth.get_transaction_count(account.address, "latest")
+        good.eth.send_raw_transaction(account.sign_transaction({**fields, "nonce": nonce}).raw_transaction)
+
+    good.provider.make_request("anvil_setBalance", [account.address, hex(10**18)])
+    miner.do(miner.pooled, replace_the_first, miner.mine, miner.mine)
+    with pytest.raises(VerdictUnknown, match="an account of its own"):
+        ledger._relay_by.send(good, [relay, relay], Patience(**QUICK))
+    miner.done()

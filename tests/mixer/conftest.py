@@ -68,6 +68,12 @@ class Community:
         self.outputs = [keys.fresh().address for _ in range(self.size)]
         self.session = MixSession(DOMAIN, 7, tuple(note for note, _ in owned), self.ledger.entries()[-1].digest)
 
+        self._spare = ThrowAwayKeys(self.seed, f"mixer tests, fresh addresses {self.size}")
+
+    def spare_key(self) -> SigningKey:
+        """A key that was never used."""
+        return self._spare.fresh()
+
     def peers(self, **options: object) -> list[Peer]:
         return [self.peer(i, **options) for i in range(self.size)]
 
@@ -150,10 +156,11 @@ class Saboteur:
 
 def snapshot(peer: Peer) -> dict[str, object]:
     """Everything a peer remembers, comparable."""
-    state = dict(vars(peer))
-    transcript = state.pop("_transcript")
-    state["_transcript"] = (transcript.envelopes, transcript.view, dict(transcript._slots))
-    state["_signers"] = list(state["_signers"]._keys)  # type: ignore[attr-defined]
+    state = vars(peer) | {f"watch.{name}": value for name, value in vars(peer.watch).items()}
+    del state["watch"]
+    transcript = state.pop("watch.transcript")
+    state["transcript"] = (transcript.envelopes, transcript.view, dict(transcript._slots))
+    state["signers"] = list(state.pop("watch._signers")._keys)
     return {name: value.copy() if isinstance(value, dict | set | list) else value for name, value in state.items()}
 
 

@@ -14,4 +14,7 @@ def test_the_protocol_page_contains_the_generated_diagram():
 
 def test_every_running_state_can_fail_and_every_state_can_be_reached():
     assert set(TRANSITIONS.values()) == set(State) - {State.CREATED}
-    assert {old for old, trigger in TRANSITIONS if trigger is Trigger.FAULT} == set(PHASE_OF)
+    ends = {
+        old for (old, trigger), new in TRANSITIONS.items() if new is State.ABORTED and trigger is not Trigger.BETRAYED
+    }
+    assert ends == set(PHASE_OF)

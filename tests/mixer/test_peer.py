@@ -60,7 +60,7 @@ def test_each_step_has_its_own_deadline(community):
     peers[0].tick(75)
     assert [(f.participant, f.phase, f.reason) for f in peers[0].faults] == [(1, Phase.SHUFFLE, Reason.SILENT)]
     assert peers[0].deadline_s is None
-    assert c.peer(0)._timeout_s == STEP_TIMEOUT_S
+    assert c.peer(0).watch.run.timeout_s == STEP_TIMEOUT_S
 
 
 @given(st.data())

@@ -3,6 +3,8 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from assets.chainlog import HashChain, LogReader, encode_log
 from petra.audit import AuditError, audit
@@ -235,3 +237,135 @@ def test_a_price_row_cut_out_is_missed(run_dir):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:1] + lines[2:]))
     assert refused(run_dir).file == "prices.csv"
+
+
+def resummarise(run_dir, change):
+    summary = json.loads((run_dir / "summary.json").read_text())
+    change(summary)
+    (run_dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: b"",
+        lambda data: data[:-1],
+        lambda data: data + b"\n" if data[:1] != b"{" else data + b"{",
+        lambda data: b"\0" + data,
+        lambda data: data.replace(b"0", b"9" * 5000, 1),
+        lambda data: b"[" * 200_000,
+        lambda data: b'{"a":' * 100_000,
+        lambda data: b"\xff\xfe" + data,
+        lambda data: data.replace(b"0x", b"0x0", 1) if b"0x" in data else data[1:],
+        lambda data: data.replace(b"\n", b"\r\n") if data[:3] != b"{\n " else data[:-9],
+    ],
+    ids=["empty", "cut", "more", "NUL", "huge number", "deep lists", "deep objects", "UTF-16", "long digest", "CRLF"],
+)
+def test_a_malformed_file_is_refused_in_a_sentence_that_names_a_file(run_dir, name, spoil):
+    path = run_dir / name
+    path.write_bytes(data := spoil(path.read_bytes()))
+    if name == "summary.json" and data.endswith(b"}"):
+        assert audit(run_dir)  # the line feed after the object says nothing
+        return
+    error = refused(run_dir)
+    assert error.file in PUBLIC
+    assert len(str(error)) < 2000
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_folder_or_an_unreadable_file_in_place_of_a_file_is_named(run_dir, name, monkeypatch):
+    path = run_dir / name
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # whoever may open it gets an input/output error
+    assert refused(run_dir).file == name
+    path.unlink()
+    path.mkdir()
+    assert refused(run_dir).file == name
+
+
+@given(st.data())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_byte_of_a_file_changes_the_audit_does_not_pass(run_dir, data):
+    name = data.draw(st.sampled_from([name for name in PUBLIC if name != "summary.json"]))
+    path = run_dir / name
+    original = path.read_bytes()
+    at = data.draw(st.integers(0, len(original) - 1))
+    new = data.draw(st.binary(max_size=3).filter(lambda new: new != original[at : at + 1]))
+    changed = original[:at] + new + original[at + 1 :]
+    path.write_bytes(changed)
+    try:
+        if changed != original:
+            refused(run_dir)
+    finally:
+        path.write_bytes(original)
+
+
+@pytest.mark.parametrize("name", ["prices.csv", "trades.csv"])
+def test_a_table_needs_its_header_even_without_rows(run_dir, name):
+    (run_dir / name).write_text("")
+    assert refused(run_dir).file == name
+
+
+def test_price_rows_cut_from_the_end_are_missed_without_trades(run_dir):
+    path = run_dir / "prices.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert refused(run_dir).file == "prices.csv"
+
+
+def test_another_start_of_an_interval_is_named_by_its_line(run_dir):
+    edit(run_dir / "prices.csv", 3, "T11:00:00", "T12:00:00")
+    error = refused(run_dir)
+    assert (error.file, error.line) == ("prices.csv", 3)
+
+
+CHECKED = [
+    *[("mix", name) for name in ("sessions", "peers_min", "peers_max")],
+    *[("standard_set", n) for n in ("note_power_w", "epa_notes", "eca_notes", "fa_notes", "fa_amount_nano")],
+    ("ledger_stats", "transactions"),
+    ("ledger_stats", "gas_total"),
+]
+
+
+@pytest.mark.parametrize(("section", "name"), CHECKED)
+def test_a_wrong_figure_of_a_section_is_refused(run_dir, section, name):
+    resummarise(run_dir, lambda summary: summary[section].update({name: summary[section][name] + 1}))
+    error = refused(run_dir)
+    assert error.file == "summary.json"
+    assert name in error.reason or section in error.reason
+
+
+@pytest.mark.parametrize("value", [None, "9999-12-31T23:00:00", -1, 10**30])
+def test_no_field_of_the_summary_takes_every_value(run_dir, value):
+    original = (run_dir / "summary.json").read_text()
+    for name in json.loads(original):
+        if name in ("scenario", "ledger") and isinstance(value, str):
+            continue  # said by whoever ran it, and not checked: docs/FORMATS.md
+        if name == "seed" and value == 10**30:
+            continue
+        resummarise(run_dir, lambda summary, name=name: summary.update({name: value}))
+        assert refused(run_dir).file in ("summary.json", "ledger.jsonl", "billing.jsonl")
+        (run_dir / "summary.json").write_text(original)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda summary: summary.pop("seed"),
+        lambda summary: summary.update(profit=1),
+        lambda summary: summary["learnt"].pop(),
+        lambda summary: summary["learnt"][0].pop("bills"),
+        lambda summary: summary["seconds"].update(mix=-1),
+        lambda summary: summary["seconds"].pop("mix"),
+        lambda summary: summary.update(start="2026-03-01T10:00"),
+    ],
+)
+def test_a_summary_of_another_shape_is_refused(run_dir, change):
+    resummarise(run_dir, change)
+    assert refused(run_dir).file == "summary.json"
+
+
+def test_a_field_that_is_there_twice_is_refused(run_dir):
+    edit(run_dir / "summary.json", 2, '"scenario"', '"seed": 5, "scenario"')
+    assert "twice" in refused(run_dir).reason

@@ -152,3 +152,44 @@ def test_a_wrong_option_is_answered_in_a_sentence(tmp_path, measured, args, hint
 
 def test_one_home_alone_cannot_hide(tmp_path):
     assert simulate(tmp_path, "--homes", 1).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda tmp: "/proc/x",
+        lambda tmp: write(tmp / "file", []) / "run",
+        lambda tmp: (tmp / "run" / "summary.json").mkdir(parents=True) or tmp / "run",
+    ],
+    ids=["no folder can be made", "a file in place of its parent", "a folder in place of a file"],
+)
+def test_a_folder_that_cannot_be_written_is_found_out_before_anything_runs(tmp_path, measured, monkeypatch, place):
+    monkeypatch.setattr("petra.simulation.simulate", lambda *_: pytest.fail("it ran"))
+    result = run("simulate", "--ledger", "spec", "--profiles", measured, "--out", place(tmp_path))
+    assert result.exit_code == 2, result.output
+    assert "cannot be written" in result.output
+    assert "give another folder" in result.output
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--start", "9999-12-31T23:00:00"],
+        ["--start", "1960-01-01"],
+        ["--start", "1970-01-01"],
+        ["--start", "0001-01-01"],
+        ["--intervals", 10**12],
+    ],
+)
+def test_a_time_that_no_ledger_has_is_answered_with_the_range(tmp_path, args):
+    result = simulate(tmp_path, "--homes", 2, *args)
+    assert result.exit_code == 2, result.output
+    assert "--start" in result.output
+    assert "1970-01-02 to 2200-01-01" in result.output
+
+
+@pytest.mark.parametrize("start", ["1970-01-02T00:00:00", "2199-12-31T22:00:00"])
+def test_a_run_may_be_at_either_end_of_the_range(tmp_path, start):
+    result = simulate(tmp_path, "--homes", 2, "--start", start, "--intervals", 2)
+    assert result.exit_code == 0, result.output
+    assert run("audit", tmp_path / "out").exit_code == 0

@@ -1,0 +1,56 @@
+"""``petra mix bench`` and ``petra mix judge``, as a user calls them."""
+
+from typer.testing import CliRunner
+
+from petra.cli import app
+
+
+def run(*args: str):
+    return CliRunner().invoke(app, ["mix", *args])
+
+
+def test_a_bench_keeps_a_log_whose_judge_names_the_silent_members(tmp_path):
+    log = tmp_path / "mix.jsonl"
+    result = run("bench", "--peers", "3,5", "--silent", "1", "--out", str(log))
+    assert result.exit_code == 0, result.output
+    assert "NOT ANONYMOUS" in result.output
+    judged = run("judge", str(log))
+    assert judged.exit_code == 1
+    assert "member 0" in judged.output
+    assert "silent, announcement phase" in judged.output
+    assert "4 notes mixed; 1 members excluded" in judged.output
+
+
+def test_a_clean_mix_is_judged_so(tmp_path):
+    log = tmp_path / "mix.jsonl"
+    assert run("bench", "--peers", "4", "--out", str(log)).exit_code == 0
+    judged = run("judge", str(log))
+    assert judged.exit_code == 0, judged.output
+    assert "4 notes mixed; 0 members excluded" in judged.output
+
+
+def test_a_log_that_ends_too_early_has_no_verdict_yet(tmp_path):
+    log = tmp_path / "mix.jsonl"
+    run("bench", "--peers", "4", "--out", str(log))
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([*lines[:5], lines[-1]]))
+    judged = run("judge", str(log))
+    assert judged.exit_code == 1
+    assert "none yet" in judged.output
+
+
+def test_mistakes_end_in_one_sentence(tmp_path):
+    log = tmp_path / "mix.jsonl"
+    log.write_bytes(b"{}\n")
+    for args, says in (
+        (("bench", "--peers", "1"), "members"),
+        (("bench", "--peers", "x"), "no number"),
+        (("bench", "--engine", "magic"), "no engine"),
+        (("bench", "--transport", "pigeon"), "memory"),
+        (("judge", str(log)), "mix log"),
+        (("judge", str(tmp_path / "none")), "No such file"),
+    ):
+        result = run(*args)
+        assert result.exit_code == 2, (args, result.output)
+        assert says in result.output
+        assert "Traceback" not in result.output
