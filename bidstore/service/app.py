@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -25,13 +24,13 @@ from bidstore import errors
 from bidstore.posting import NoteClass
 from bidstore.service import wire
 from bidstore.service.exchange import Exchange
+from bidstore.service.feed import Feed, padded
 from bidstore.service.limits import Limits
 from bidstore.service.metrics import Metrics
 from bidstore.service.openapi import ID, PROBLEMS, body_of
 from bidstore.service.operator import Operator
 from bidstore.service.refusals import Busy, TooLarge, status_of
 from bidstore.service.store import Store
-from bidstore.service.tables import BATCHES
 
 try:
     from fastapi import FastAPI, Path, Query, Request, Response
@@ -44,18 +43,25 @@ except ImportError as error:
 
 MAX_UINT32 = 2**32 - 1
 MAX_SEQ = 2**63 - 1
-BATCHES_AT_ONCE = 64
 
 
-def bidstore_app(store: Store, ledger: Ledger, limits: Limits | None = None, *, operate: bool = True) -> FastAPI:
-    """The ASGI application of one replica; with ``operate`` it leads whenever no other replica does."""
+def bidstore_app(
+    store: Store, ledger: Ledger, limits: Limits | None = None, *, relay: Ledger | None = None, operate: bool = True
+) -> FastAPI:
+    """The ASGI application of one replica; with ``operate`` it leads whenever no other replica does.
+
+    ``relay`` is a connection to the ledger of the leader's own: settling waits for blocks, and would keep orders
+    waiting that are verified over the same one.
+    """
     exchange, metrics = Exchange(store, ledger, limits), Metrics()
+    operator = Operator(exchange, metrics.worked, relay)
+    feed = Feed(store, exchange.limits.tick_s)
     readers = 0
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await exchange.prepare()
-        work = asyncio.create_task(Operator(exchange, metrics.worked).run()) if operate else None
+        work = asyncio.create_task(operator.run()) if operate else None
         try:
             yield
         finally:
@@ -157,13 +163,10 @@ def bidstore_app(store: Store, ledger: Ledger, limits: Limits | None = None, *, 
         metrics.reading(1)
         try:
             while True:
-                after = select(BATCHES.c.seq, BATCHES.c.body).where(BATCHES.c.seq > start).order_by(BATCHES.c.seq)
-                batches = await store.rows(after.limit(BATCHES_AT_ONCE))
-                for batch in batches:
-                    start = batch.seq
-                    yield ServerSentEvent(_padded(batch.body, exchange.limits.batch_bytes), id=str(start))
-                if not batches:  # as long as a batch, so that silence looks the same
-                    yield ServerSentEvent(_padded("[]", exchange.limits.batch_bytes), event="idle")
+                # Where nothing happened, an empty batch under the last number: silence has the same size.
+                for number, body in await feed.after(start) or [(start, "[]")]:
+                    start = number
+                    yield ServerSentEvent(padded(number, body, exchange.limits.batch_bytes), id=str(number))
                 await asyncio.sleep(exchange.limits.tick_s)
         finally:
             readers -= 1
@@ -172,10 +175,7 @@ def bidstore_app(store: Store, ledger: Ledger, limits: Limits | None = None, *, 
     @app.get("/v1/batches")
     async def batches(start: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0) -> dict[str, Any]:
         """The same batches for who does not listen all the time; ``last`` is the newest of all."""
-        after = select(BATCHES.c.seq, BATCHES.c.body).where(BATCHES.c.seq > start).order_by(BATCHES.c.seq)
-        rows = await store.rows(after.limit(BATCHES_AT_ONCE))
-        last = (await store.rows(select(func.max(BATCHES.c.seq).label("last"))))[0].last
-        return {"batches": [[row.seq, row.body] for row in rows], "last": last or 0}
+        return {"batches": [list(batch) for batch in await feed.after(start)], "last": await feed.last()}
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def measure() -> Response:
@@ -183,11 +183,6 @@ def bidstore_app(store: Store, ledger: Ledger, limits: Limits | None = None, *, 
         return Response(metrics.text(await store.counts()), media_type="text/plain; version=0.0.4")
 
     return app
-
-
-def _padded(body: str, size: int) -> str:
-    """``body`` with spaces up to the next multiple of ``size``; JSON ignores them."""
-    return body.ljust(-(-len(body) // size) * size)
 
 
 def _problem(status: int, kind: str, detail: str, headers: dict[str, str] | None = None) -> Response:

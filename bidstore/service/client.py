@@ -179,7 +179,8 @@ class HttpClient:
                     if line.startswith("id: "):
                         number = int(line[4:])
                     elif line.startswith("data: ") and number is not None:
-                        yield number, json.loads(line[6:])
+                        if changes := json.loads(line[6:]):  # empty: nothing happened
+                            yield number, changes
                         number = None
         except httpx2.TransportError as error:
             raise Unreachable from error

@@ -2,89 +2,27 @@
 
 import asyncio
 import secrets
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from sqlalchemy import select
 
 from assets.codec import canonical
 from assets.hashing import keccak
-from assets.keys import Address, Digest, recover_address
-from assets.orders import Order, SignedOrder
-from assets.port import Entry, Ledger
-from assets.transactions import Cancel
+from assets.keys import Digest, recover_address
+from assets.orders import SignedOrder
+from assets.port import Ledger
 from bidstore import errors
-from bidstore.admission import check_ownership, check_stands, check_terms, identify
+from bidstore.admission import check_ownership, check_terms, identify
 from bidstore.posting import NoteClass, Posting
 from bidstore.service import refusals
 from bidstore.service.challenges import SECRET_BYTES, SealedChallenges
+from bidstore.service.intake import Intake
 from bidstore.service.limits import Limits
-from bidstore.service.store import Rate, Standing, Status, Store
+from bidstore.service.store import Offered, Rate, Standing, Status, Store
 from bidstore.service.tables import ORDERS
+from bidstore.service.view import LedgerView
 from bidstore.service.wire import Cancellation, cancellation_digest, hex_of, order_from_bytes
-
-T = TypeVar("T")
-
-
-class LedgerView:
-    """The ledger for many tasks: its calls block, so they run in threads, one at a time."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.domain, self.grid = ledger.domain, ledger.grid
-        self._lock = threading.Lock()
-        self._cancelled: defaultdict[Address, int] = defaultdict(int)
-        self._marks: list[tuple[int, Digest]] = []
-        self._next_seq = 0
-
-    async def ask(self, question: Callable[[Ledger], T]) -> T:
-        """The answer to a question that blocks."""
-
-        def locked() -> T:
-            with self._lock:
-                return question(self.ledger)
-
-        return await asyncio.to_thread(locked)
-
-    async def now_s(self) -> int:
-        """Ledger time."""
-        return await self.ask(lambda ledger: ledger.now_s)
-
-    async def check_terms(self, order: Order) -> int:
-        """Raise what is wrong with an order's terms; gives ledger time."""
-
-        def check(ledger: Ledger) -> int:
-            check_terms(order, ledger)
-            return ledger.now_s
-
-        return await self.ask(check)
-
-    async def check_stands(self, order: Order) -> None:
-        """Raise unless the order was not cancelled and its notes are unspent."""
-
-        def check(ledger: Ledger) -> None:
-            self._follow(ledger)
-            check_stands(order, ledger, self._cancelled)
-
-        await self.ask(check)
-
-    async def marks(self) -> list[tuple[int, Digest]]:
-        """Time and digest of every entry."""
-        await self.ask(self._follow)
-        return self._marks
-
-    def _follow(self, ledger: Ledger) -> None:
-        for entry in ledger.entries(self._next_seq):
-            self._note(entry)
-
-    def _note(self, entry: Entry) -> None:
-        if isinstance(entry.signed.tx, Cancel):
-            self._cancelled[entry.signed.tx.owner] |= entry.signed.tx.nonces
-        self._marks.append((entry.time_s, entry.digest))
-        self._next_seq = entry.seq + 1
 
 
 class Exchange:
@@ -94,6 +32,7 @@ class Exchange:
         self.store = store
         self.view = LedgerView(ledger)
         self.limits = limits or Limits()
+        self._intake = Intake(store)
         self._challenges: SealedChallenges | None = None
         self._working = 0
 
@@ -125,19 +64,26 @@ class Exchange:
         :class:`~bidstore.service.refusals.Busy`; nothing has changed then.
         """
         with self._room():
-            order, grid = posting.signed.order, self.view.grid
+            order = posting.signed.order
             order_id = identify(posting.signed, self.view.domain)
-            now_s = await self.view.check_terms(order)
-            self.challenges.check(posting.challenge, now_s)
-            start = order.energy.note.start
-            if (closed_s := grid.start_s(start) - self.limits.gate_s) <= now_s:
-                raise refusals.GateClosed(start, closed_s, now_s)
-            await asyncio.to_thread(check_ownership, posting, order_id, self.view.domain)
-            await self.view.check_stands(order)
-            lapses_s = min(order.expires_s, grid.end_s(order.energy.note.end))
-            rate = self._rate(now_s)
-            await self.store.add(order_id, posting.signed, lapses_s, posting.challenge, now_s, rate, replaces)
+            now_s = await self.view.ask(lambda ledger: self._verify(ledger, posting, order_id))
+            lapses_s = min(order.expires_s, self.view.grid.end_s(order.energy.note.end))
+            offered = Offered(order_id, posting.signed, lapses_s, posting.challenge, now_s, self._rate(now_s), replaces)
+            await self._intake.add(offered)
             return order_id
+
+    def _verify(self, ledger: Ledger, posting: Posting, order_id: Digest) -> int:
+        """Raise what is wrong with a posting; gives ledger time. In one go, since every change of threads costs."""
+        order, now_s = posting.signed.order, ledger.now_s
+        check_terms(order, ledger)
+        self.challenges.check(posting.challenge, now_s)
+        start = order.energy.note.start
+        if (closed_s := ledger.grid.start_s(start) - self.limits.gate_s) <= now_s:
+            raise refusals.GateClosed(start, closed_s, now_s)
+        check_ownership(posting, order_id, self.view.domain)
+        self.view.follow(ledger)
+        self.view.check_stands(order, ledger)
+        return now_s
 
     async def cancel(self, cancellation: Cancellation) -> None:
         """Take an open order out of the book, if the owner of its energy note says so.

@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import Select, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from assets.keys import Digest
@@ -35,7 +34,7 @@ from bidstore.service.tables import (
     ORDERS,
     RATES,
 )
-from bidstore.service.wire import hex_of, order_to_bytes
+from bidstore.service.wire import hex_of, order_from_bytes, order_to_bytes
 
 CHUNK = 500
 """Ids in one statement."""
@@ -72,6 +71,24 @@ class Rate:
     window_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An order that was verified, on its way into the book."""
+
+    order_id: Digest
+    signed: SignedOrder
+    lapses_s: int
+    challenge: bytes
+    now_s: int
+    """Ledger time at which it was verified."""
+    rate: Rate
+    replaces: Digest | None = None
+
+
+_Ended = dict[Digest, errors.OrderRefused | None]
+"""By order: why it was refused, or ``None`` for one that is open already."""
+
+
 class LostRace(Exception):
     """What a leader's transaction relied on has changed; nothing was written."""
 
@@ -100,104 +117,125 @@ class Store:
 
     # --- Orders --------------------------------------------------------------------------------------------
 
-    async def add(
-        self,
-        order_id: Digest,
-        signed: SignedOrder,
-        lapses_s: int,
-        challenge: bytes,
-        now_s: int,
-        rate: Rate,
-        replaces: Digest | None = None,
-    ) -> bool:
-        """Take an order into the book and use up its challenge; whether it was new. All in one transaction.
+    async def add(self, offers: Sequence[Offered]) -> list[errors.OrderRefused | None]:
+        """Take orders into the book and use up their challenges, all in one transaction.
 
-        An order that is open already stays as it is. Raises an :class:`~bidstore.errors.OrderRefused`.
+        Gives for each why it is refused, or ``None``; one that is open already stays as it is. No two of ``offers`` may
+        share an order, a challenge or a note. One that replaces another comes alone: refused, it changes nothing.
         """
-        order = signed.order
-        try:
-            async with self.engine.begin() as connection:
-                await self._use(connection, challenge, now_s)
-                await self._count(connection, order.energy.id, rate)
-                if replaces is not None:
-                    await self._replace(connection, replaces, order)
-                if await self._known(connection, order_id):
-                    return False
-                await connection.execute(insert(ORDERS).values(_row(order_id, signed, lapses_s)))
-                held = [{"note": note_id, "order_id": order_id} for note_id in sorted(note.id for note in order.notes)]
-                await connection.execute(insert(HOLDS), held)
-                await self._tell(connection, [_event(order_id, Status.OPEN, order)])
-                return True
-        except IntegrityError:  # another request has the challenge, a note, or this very order
-            await self._explain(order, order_id, challenge)
-            return False
+        async with self.engine.begin() as connection:
+            refused = await self._judge(connection, offers)
+            alone = next((offer for offer in offers if offer.replaces is not None), None)
+            if alone is not None and (refusal := refused.get(alone.order_id)) is not None:
+                raise refusal
+        return [refused.get(offer.order_id) for offer in offers]
 
-    async def _use(self, connection: AsyncConnection, challenge: bytes, now_s: int) -> None:
-        await connection.execute(insert(CHALLENGES).values(id=challenge, used_s=now_s))
+    async def _judge(self, connection: AsyncConnection, offers: Sequence[Offered]) -> _Ended:
+        """What became of those that are not new in the book: a refusal, or ``None`` for one that is open already."""
+        ended: _Ended = {}
+        for part in (self._use, self._count, self._replace, self._known, self._hold):
+            left = [offer for offer in offers if offer.order_id not in ended]
+            if left:
+                ended |= await part(connection, sorted(left, key=lambda offer: offer.order_id))
+        new = [offer for offer in offers if offer.order_id not in ended]
+        if new:
+            ids = [offer.order_id for offer in new]
+            dropped = delete(ORDERS).where(ORDERS.c.id.in_(ids), ORDERS.c.status == Status.DROPPED.value)
+            await connection.execute(dropped)  # they begin again
+            await connection.execute(insert(ORDERS), [_row(offer) for offer in new])
+            await self._tell(connection, [_event(o.order_id, Status.OPEN, o.signed.order) for o in new])
+        return ended
 
-    async def _count(self, connection: AsyncConnection, note: bytes, rate: Rate) -> None:
-        first = self._insert(RATES).values(note=note, window=rate.window, count=1)
-        counted = first.on_conflict_do_update(
+    async def _use(self, connection: AsyncConnection, offers: Sequence[Offered]) -> _Ended:
+        fresh = await self._use_up(connection, {offer.challenge: offer.now_s for offer in offers})
+        return {offer.order_id: errors.ChallengeUnknown() for offer in offers if offer.challenge not in fresh}
+
+    async def _use_up(self, connection: AsyncConnection, challenges: Mapping[bytes, int]) -> set[bytes]:
+        """Record that challenges were used, and when; gives those that were not used before."""
+        rows = [{"id": challenge, "used_s": challenges[challenge]} for challenge in sorted(challenges)]
+        used = self._insert(CHALLENGES).on_conflict_do_nothing().returning(CHALLENGES.c.id)
+        return {bytes(row[0]) for row in await connection.execute(used, rows)}
+
+    async def _count(self, connection: AsyncConnection, offers: Sequence[Offered]) -> _Ended:
+        by_note = {bytes(offer.signed.order.energy.id): offer for offer in offers}
+        over = await self._count_notes(connection, {note: offer.rate for note, offer in by_note.items()})
+        return {by_note[note].order_id: refusal for note, refusal in over.items()}
+
+    async def _count_notes(
+        self, connection: AsyncConnection, notes: Mapping[bytes, Rate]
+    ) -> dict[bytes, errors.OrderRefused]:
+        """Count a request for each of ``notes``; gives refusals for those that were named too often."""
+        rows = [{"note": note, "window": notes[note].window, "count": 1} for note in sorted(notes)]
+        counted = self._insert(RATES).on_conflict_do_update(
             index_elements=[RATES.c.note, RATES.c.window], set_={"count": RATES.c.count + 1}
-        ).returning(RATES.c.count)
-        if (await connection.execute(counted)).scalar_one() > rate.limit:
-            raise refusals.RateLimited(rate.limit, rate.window_s)
-
-    async def _replace(self, connection: AsyncConnection, old: Digest, order: Order) -> None:
-        gone = (
-            update(ORDERS)
-            .where(ORDERS.c.id == old, ORDERS.c.status == Status.OPEN.value, ORDERS.c.energy == order.energy.id)
-            .values(status=Status.CANCELLED.value, reason="its owner replaced it")
         )
-        if (await connection.execute(gone)).rowcount != 1:
-            raise refusals.NotReplaceable
-        await connection.execute(delete(HOLDS).where(HOLDS.c.order_id == old))
-        await self._tell(connection, [_left(old, Status.CANCELLED)])
+        found = await connection.execute(counted.returning(RATES.c.note, RATES.c.count), rows)
+        over = {bytes(note): notes[bytes(note)] for note, count in found.all() if count > notes[bytes(note)].limit}
+        return {note: refusals.RateLimited(rate.limit, rate.window_s) for note, rate in over.items()}
 
-    async def _known(self, connection: AsyncConnection, order_id: Digest) -> bool:
-        """Whether the order is open already; one that was dropped is forgotten, so that it may be posted again."""
-        found = (await connection.execute(select(ORDERS.c.status).where(ORDERS.c.id == order_id))).scalar_one_or_none()
-        if found is None:
-            return False
-        if found == Status.OPEN.value:
-            return True
-        if found != Status.DROPPED.value:
-            raise refusals.OrderKnown(found)
-        await connection.execute(delete(ORDERS).where(ORDERS.c.id == order_id))
-        return False
+    async def _replace(self, connection: AsyncConnection, offers: Sequence[Offered]) -> _Ended:
+        for offer in offers:
+            if offer.replaces is None:
+                continue
+            gone = (
+                update(ORDERS)
+                .where(
+                    ORDERS.c.id == offer.replaces,
+                    ORDERS.c.status == Status.OPEN.value,
+                    ORDERS.c.energy == offer.signed.order.energy.id,
+                )
+                .values(status=Status.CANCELLED.value, reason="its owner replaced it")
+            )
+            if (await connection.execute(gone)).rowcount != 1:
+                return {offer.order_id: refusals.NotReplaceable()}
+            await connection.execute(delete(HOLDS).where(HOLDS.c.order_id == offer.replaces))
+            await self._tell(connection, [_left(offer.replaces, Status.CANCELLED)])
+        return {}
 
-    async def _explain(self, order: Order, order_id: Digest, challenge: bytes) -> None:
-        async with self.engine.connect() as connection:
-            used = await connection.execute(select(CHALLENGES.c.id).where(CHALLENGES.c.id == challenge))
-            if used.first() is not None:
-                raise errors.ChallengeUnknown
-            found = await connection.execute(select(ORDERS.c.status).where(ORDERS.c.id == order_id))
-            if (status := found.scalar_one_or_none()) is not None:
-                if status == Status.OPEN.value:  # the same order, posted twice at the same moment
-                    return
-                raise refusals.OrderKnown(status)
-            ids = [note.id for note in order.notes]
-            held = await connection.execute(select(HOLDS.c.note).where(HOLDS.c.note.in_(ids)))
-            raise errors.NoteOnOffer(bytes(next(iter(held), (ids[0],))[0]))
+    async def _known(self, connection: AsyncConnection, offers: Sequence[Offered]) -> _Ended:
+        """Orders that are in the book; one that was dropped may be posted again."""
+        query = select(ORDERS.c.id, ORDERS.c.status).where(ORDERS.c.id.in_([offer.order_id for offer in offers]))
+        return {
+            Digest(bytes(row.id)): None if row.status == Status.OPEN.value else refusals.OrderKnown(row.status)
+            for row in await connection.execute(query)
+            if row.status != Status.DROPPED.value
+        }
+
+    async def _hold(self, connection: AsyncConnection, offers: Sequence[Offered]) -> _Ended:
+        rows = [{"note": note.id, "order_id": o.order_id} for o in offers for note in o.signed.order.notes]
+        rows.sort(key=lambda row: row["note"])  # everywhere the same, so that replicas never wait for each other
+        held = self._insert(HOLDS).on_conflict_do_nothing().returning(HOLDS.c.note)
+        mine = {bytes(row[0]) for row in await connection.execute(held, rows)}
+        refused: _Ended = {}
+        for offer in offers:
+            notes = [note.id for note in offer.signed.order.notes]
+            taken = [note for note in notes if note not in mine]
+            if not taken:
+                continue
+            holder = await connection.execute(select(HOLDS.c.order_id).where(HOLDS.c.note == taken[0]))
+            same = holder.scalar_one_or_none() == offer.order_id  # another replica took this very order just now
+            refused[offer.order_id] = None if same else errors.NoteOnOffer(taken[0])
+            if not same:
+                await connection.execute(delete(HOLDS).where(HOLDS.c.order_id == offer.order_id))
+        return refused
 
     async def cancel(self, order_id: Digest, energy: bytes, challenge: bytes, now_s: int, rate: Rate) -> None:
         """Take an open order out of the book, and use up the challenge."""
-        try:
-            async with self.engine.begin() as connection:
-                await self._use(connection, challenge, now_s)
-                await self._count(connection, energy, rate)
-                gone = (
-                    update(ORDERS)
-                    .where(ORDERS.c.id == order_id, ORDERS.c.status == Status.OPEN.value)
-                    .values(status=Status.CANCELLED.value, reason="its owner cancelled it")
-                )
-                if (await connection.execute(gone)).rowcount != 1:
-                    found = await connection.execute(select(ORDERS.c.status).where(ORDERS.c.id == order_id))
-                    raise refusals.NotCancellable(found.scalar_one_or_none() or "unknown")
-                await connection.execute(delete(HOLDS).where(HOLDS.c.order_id == order_id))
-                await self._tell(connection, [_left(order_id, Status.CANCELLED)])
-        except IntegrityError:
-            raise errors.ChallengeUnknown from None
+        async with self.engine.begin() as connection:
+            if not await self._use_up(connection, {challenge: now_s}):
+                raise errors.ChallengeUnknown
+            for refusal in (await self._count_notes(connection, {energy: rate})).values():
+                raise refusal
+            gone = (
+                update(ORDERS)
+                .where(ORDERS.c.id == order_id, ORDERS.c.status == Status.OPEN.value)
+                .values(status=Status.CANCELLED.value, reason="its owner cancelled it")
+            )
+            if (await connection.execute(gone)).rowcount != 1:
+                found = await connection.execute(select(ORDERS.c.status).where(ORDERS.c.id == order_id))
+                raise refusals.NotCancellable(found.scalar_one_or_none() or "unknown")
+            await connection.execute(delete(HOLDS).where(HOLDS.c.order_id == order_id))
+            await self._tell(connection, [_left(order_id, Status.CANCELLED)])
 
     async def standing(self, order_id: Digest) -> Standing:
         """Where an order stands; raises :class:`~bidstore.errors.OrderUnknown`."""
@@ -261,6 +299,13 @@ class Store:
             await self._tell(connection, [_left(order_id, status) for order_id in changed])
         return len(changed)
 
+    async def hold_again(self, connection: AsyncConnection, ids: Sequence[Digest]) -> None:
+        """Let orders that ended hold their notes again."""
+        for order_id in ids:
+            body = (await connection.execute(select(ORDERS.c.body).where(ORDERS.c.id == order_id))).scalar_one()
+            rows = [{"note": note.id, "order_id": order_id} for note in order_from_bytes(bytes(body)).order.notes]
+            await connection.execute(self._insert(HOLDS).on_conflict_do_nothing(), rows)
+
     async def match(
         self, connection: AsyncConnection, pairs: Sequence[tuple[Digest, Digest, int, int]], auction: Mapping[str, Any]
     ) -> None:
@@ -302,10 +347,10 @@ class Store:
             await connection.execute(insert(EVENTS), rows)
 
 
-def _row(order_id: Digest, signed: SignedOrder, lapses_s: int) -> dict[str, object]:
-    order, note = signed.order, signed.order.energy.note
+def _row(offered: Offered) -> dict[str, object]:
+    order, note = offered.signed.order, offered.signed.order.energy.note
     return {
-        "id": order_id,
+        "id": offered.order_id,
         "side": int(order.side),
         "energy": order.energy.id,
         "owner": note.owner,
@@ -314,11 +359,11 @@ def _row(order_id: Digest, signed: SignedOrder, lapses_s: int) -> dict[str, obje
         "start": note.start,
         "end": note.end,
         "limit_nano_per_wh": order.limit_nano_per_wh,
-        "lapses_s": lapses_s,
+        "lapses_s": offered.lapses_s,
         "status": Status.OPEN.value,
         "reason": None,
         "returned": 0,
-        "body": order_to_bytes(signed),
+        "body": order_to_bytes(offered.signed),
     }
 
 

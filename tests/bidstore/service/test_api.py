@@ -122,9 +122,12 @@ def test_the_stream_is_padded_also_when_nothing_happens(market, tmp_path) -> Non
             httpx2.AsyncClient(trust_env=False) as http,
             http.stream("GET", f"http://127.0.0.1:{port}{STREAM}") as answer,
         ):
+            number = ""
             async for line in answer.aiter_lines():
-                if line.startswith("data: "):
-                    sizes.append(len(line) - 6)
+                if line.startswith("id: "):
+                    number = line[4:]
+                elif line.startswith("data: "):
+                    sizes.append(len(number) + len(line) - 6)
                     if len(sizes) == 3:
                         break
         assert sizes == [4096] * 3
