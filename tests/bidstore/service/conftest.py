@@ -1,19 +1,15 @@
 """A bid store's service over a ledger with real notes, on SQLite and on a PostgreSQL server of the tests' own."""
 
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
+import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 httpx2 = pytest.importorskip("httpx2", reason="httpx2 is missing; run: pip install 'petra[service]'")
 
-from assets.orders import sign_order  # noqa: E402
+from benchmarks import postgres  # noqa: E402
 from bidstore.posting import sign_posting  # noqa: E402
 from bidstore.service.app import bidstore_app  # noqa: E402
 from bidstore.service.client import HttpClient, MemoryClient, cancel, post  # noqa: E402
@@ -22,6 +18,7 @@ from bidstore.service.exchange import Exchange  # noqa: E402
 from bidstore.service.limits import Limits  # noqa: E402
 from bidstore.service.operator import Operator  # noqa: E402
 from bidstore.service.store import Store  # noqa: E402
+from contracts.processes import ProgramMissing  # noqa: E402
 
 
 @dataclass
@@ -38,7 +35,7 @@ class Service:
         return self.market.ledger.domain
 
     def signed(self, order):
-        return sign_order(self.domain, order, *(self.market.keys[o] for o in order.owners))
+        return self.market.signed(order)
 
     def key(self, order):
         return self.market.keys[order.energy.note.owner]
@@ -94,33 +91,21 @@ def _missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_url():
-    """A PostgreSQL server of this test run's own, as a user that is not root."""
-    bins = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").exists() else []
-    found = shutil.which("initdb") or next((str(b / "initdb") for b in reversed(bins)), None)
-    if found is None:
-        _missing("postgresql is missing; run: apt-get install postgresql")
-    bin_dir = Path(found).parent
-    folder = Path(tempfile.mkdtemp(prefix="petra-postgres-"))  # pytest's own folders are closed to other users
-    as_user = []
-    if os.getuid() == 0:
-        as_user = ["runuser", "-u", "postgres", "--"]
-        shutil.chown(folder, "postgres")
-    data = folder / "data"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(*command):
-        done = subprocess.run(
-            [*as_user, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-    run(bin_dir / "initdb", "-D", data, "-U", "petra", "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    run(bin_dir / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+    """A PostgreSQL server of this test run's own; what it has written need not outlive the machine."""
     try:
-        yield f"postgresql://petra@127.0.0.1:{port}/postgres"
-    finally:
-        run(bin_dir / "pg_ctl", "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+        postgres.find()
+    except ProgramMissing as missing:
+        _missing(str(missing))
+    with postgres.running("fsync=off") as url:
+        yield url
+
+
+@pytest.fixture
+def database(postgres_url):
+    """An empty database on it."""
+    import psycopg
+
+    name = f"test_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres_url.rsplit("/", 1)[0] + "/" + name

@@ -297,17 +297,8 @@ async def judge(market, database: str, accepted: set[Digest]) -> dict:
     return {"accepted": len(accepted), **ends, "sum": ends.total(), "in_book": len(statuses)}
 
 
-def _fresh_database(postgres_url: str) -> str:
-    name = f"soak_{secrets.token_hex(4)}"
-    import psycopg
-
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgres_url.rsplit("/", 1)[0] + "/" + name
-
-
-def test_replicas_that_are_killed_lose_no_order_and_settle_none_twice(market, postgres_url, capsys) -> None:
-    result = asyncio.run(soak(market, _fresh_database(postgres_url), 160, 16, pause_s=2.5))
+def test_replicas_that_are_killed_lose_no_order_and_settle_none_twice(market, database, capsys) -> None:
+    result = asyncio.run(soak(market, database, 160, 16, pause_s=2.5))
     with capsys.disabled():
         print("\nreplicas:", json.dumps(result))
     assert result["sum"] == result["accepted"]
@@ -317,9 +308,9 @@ def test_replicas_that_are_killed_lose_no_order_and_settle_none_twice(market, po
 
 @pytest.mark.soak
 @pytest.mark.skipif("PETRA_SOAK_ORDERS" not in os.environ, reason="long; run: make soak-bidstore")
-def test_the_long_run(market, postgres_url, capsys) -> None:
+def test_the_long_run(market, database, capsys) -> None:
     count, clients = int(os.environ["PETRA_SOAK_ORDERS"]), int(os.environ.get("PETRA_SOAK_CLIENTS", "200"))
-    result = asyncio.run(soak(market, _fresh_database(postgres_url), count, clients, pause_s=4.0))
+    result = asyncio.run(soak(market, database, count, clients, pause_s=4.0))
     with capsys.disabled():
         print("\nreplicas:", json.dumps(result))
     assert result["accepted"] > 0.7 * count  # the rest came after gate closure, and was told so
