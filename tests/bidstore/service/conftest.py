@@ -62,7 +62,7 @@ def service(market, tmp_path):
     """Opens a service: ``async with service() as s``."""
 
     @asynccontextmanager
-    async def opened(database=None, http=False, **limits):
+    async def opened(database=None, http=False, market=market, **limits):
         store = Store(engine_of(database or str(tmp_path / "bids.db")))
         limits = Limits(**{"tick_s": 0.05, **limits})
         if not http:
