@@ -68,7 +68,7 @@ bench-meter: $(DEV)
 	$(BIN)/python -m benchmarks meter
 
 bench-bidstore: $(DEV)
-	$(BIN)/python -m benchmarks.bidstore
+	$(BIN)/python -m benchmarks bidstore
 
 SOAK_ORDERS ?= 20000
 SOAK_CLIENTS ?= 200

@@ -38,7 +38,7 @@ def solve(market: Market) -> Solution:
     program = program_of(market)
     if not program.parts:
         return Solution((), Certificate((), 1), Verdict(0, 0))
-    model = _model(program)
+    model = model_of(program)
     values, duals = run(model)
     certificate = _certificate(program, duals)
     if any(abs(value - round(value)) > NEAR for value in values):
@@ -51,7 +51,8 @@ def solve(market: Market) -> Solution:
     return Solution(plan, certificate, Verdict(energy_wh(plan), bound_wh(program, certificate)))
 
 
-def _model(program: Program) -> Any:  # noqa: ANN401 - highspy has no types
+def model_of(program: Program) -> Any:  # noqa: ANN401 - highspy has no types
+    """The program as HiGHS takes it."""
     try:
         import highspy
         import numpy as np

@@ -45,7 +45,7 @@ def engine_of(url: str, connections: int = 12) -> AsyncEngine:
 def _tune_sqlite(connection: object, _: object) -> None:
     connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun below
     cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
