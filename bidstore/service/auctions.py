@@ -46,20 +46,21 @@ class Auctioneer:
             .order_by(ORDERS.c.start, ORDERS.c.end, ORDERS.c.power_w)
         )
         for row in await self.store.rows(due):
-            seed = await self._seed(grid.start_s(row.start) - gate_s)
+            seed = await self._seed(grid.start_s(row.start) - gate_s, now_s)
             if seed is not None:
                 await self._auction(NoteClass(row.power_w, row.start, row.end), seed)
 
-    async def _seed(self, closed_s: int) -> bytes | None:
-        """From the first entry that the ledger accepted at or after gate closure; ``None`` for an empty ledger.
+    async def _seed(self, closed_s: int, now_s: int) -> bytes | None:
+        """From the first entry that the ledger accepted at or after gate closure; ``None`` while there may come one.
 
         So nobody could know it while orders still arrived. Where nothing happens on the ledger for a while, the entry
         before has to do: see docs/bidstore.md for what that allows.
         """
         marks = await self.view.marks()
         after = next((digest for time_s, digest in marks if time_s >= closed_s), None)
-        chosen = after or (marks[-1][1] if marks else None)
-        return None if chosen is None else keccak(b"petra auction" + chosen)
+        if after is None and (not marks or now_s < closed_s + self._limits.seed_wait_s):
+            return None
+        return keccak(b"petra auction" + (after or marks[-1][1]))
 
     async def _auction(self, note_class: NoteClass, seed: bytes) -> None:
         rows = await self.store.rows(

@@ -66,8 +66,12 @@ async def migrate(engine: AsyncEngine) -> None:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             await connection.run_sync(_upgrade)
     except (DBAPIError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        raise ConnectionError(f"the bid store's database cannot be opened: {reason}") from error
+        raise ConnectionError(f"the bid store's database cannot be opened: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """What the database said, in one line."""
+    return (str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _upgrade(connection: object) -> None:

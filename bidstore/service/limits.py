@@ -21,6 +21,8 @@ class Limits:
     """Life of a challenge, in ledger time."""
     gate_s: int = 60
     """Orders for an interval are taken until this long before it starts; then its auction is held."""
+    seed_wait_s: int = 20
+    """How long an auction waits for a ledger entry after gate closure, which nobody knew before, to break ties by."""
     batch_bytes: int = 4096
     """Events reach readers in batches whose size is a multiple of this."""
     tick_s: float = 1.0
@@ -28,5 +30,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         whole = (self.body_bytes, self.requests_per_note, self.note_window_s, self.waiting, self.readers)
-        if min(*whole, self.challenge_s, self.batch_bytes) < 1 or self.gate_s < 0 or self.tick_s <= 0:
-            raise ValueError("limits of a bid store are at least 1, its gate_s at least 0, its tick_s above 0")
+        if (
+            min(*whole, self.challenge_s, self.batch_bytes) < 1
+            or min(self.gate_s, self.seed_wait_s) < 0
+            or self.tick_s <= 0
+        ):
+            raise ValueError("limits of a bid store are at least 1, gate_s and seed_wait_s at least 0, tick_s above 0")

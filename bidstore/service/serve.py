@@ -21,7 +21,10 @@ async def served(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> AsyncI
 
     Raises ``OSError`` if the port is taken, and whatever keeps the application from starting.
     """
-    listener = socket.create_server((host, port), backlog=1024)
+    try:
+        listener = socket.create_server((host, port), backlog=1024)
+    except OSError as failure:
+        raise OSError(f"cannot listen on {host}:{port} ({failure.strerror}); give another port or host") from failure
     config = uvicorn.Config(
         app,
         log_level="error",

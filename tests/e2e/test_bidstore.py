@@ -48,8 +48,9 @@ def mine(w3, blocks=1):
     w3.provider.make_request("anvil_mine", [hex(blocks)])
 
 
-def pass_gate(w3, market, t=5, gate_s=60):
-    market.ledger.advance_to(market.ledger.grid.start_s(t) - gate_s)
+def pass_gate(w3, market, t=5):
+    """Half a minute after gate closure, so that no auction waits for another entry."""
+    market.ledger.advance_to(market.ledger.grid.start_s(t) - 30)
     mine(w3)
 
 

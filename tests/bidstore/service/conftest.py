@@ -64,7 +64,7 @@ def service(market, tmp_path):
     @asynccontextmanager
     async def opened(database=None, http=False, market=market, **limits):
         store = Store(engine_of(database or str(tmp_path / "bids.db")))
-        limits = Limits(**{"tick_s": 0.05, **limits})
+        limits = Limits(**{"tick_s": 0.05, "seed_wait_s": 0, **limits})
         if not http:
             exchange = Exchange(store, market.ledger, limits)
             await exchange.prepare()

@@ -321,3 +321,24 @@ def test_an_order_comes_back_from_the_database_as_it_was_signed(service, market)
             assert order_from_bytes(row.body) == s.signed(purchase)
 
     go(play())
+
+
+def test_ties_are_broken_by_an_entry_that_came_after_gate_closure_if_one_comes_soon(service, market) -> None:
+    async def play():
+        async with service(seed_wait_s=20) as s:
+            ids = [await s.post(order) for order in (market.sale(), market.purchase())]
+            s.close_gate()
+            await s.operator.tick()
+            assert await s.status(*ids) == ["open", "open"]  # the last entry was known while orders arrived
+            market.spend(market.sale().energy)
+            await s.operator.tick()
+            assert await s.status(*ids) == ["settled", "settled"]
+            quiet = [await s.post(order) for order in (market.sale(start=6, end=6), market.purchase(start=6, end=6))]
+            s.close_gate(6)
+            await s.operator.tick()
+            assert await s.status(*quiet) == ["open", "open"]
+            market.ledger.advance_to(market.ledger.now_s + 20)
+            await s.operator.tick()
+            assert await s.status(*quiet) == ["settled", "settled"]
+
+    go(play())
