@@ -7,12 +7,13 @@ from itertools import permutations
 import pytest
 from sqlalchemy import select
 
+from assets.errors import NoteSpent
 from assets.transactions import Settle
 from bidstore import outcome
 from bidstore.auction import Reason
 from bidstore.service.client import Refused
 from bidstore.service.settling import RESEND_S
-from bidstore.service.tables import BATCHES
+from bidstore.service.tables import BATCHES, EVENTS
 from contracts.errors import RelayError, VerdictUnknown
 
 
@@ -82,6 +83,46 @@ def test_who_reads_learns_of_matches_while_the_ledger_is_away(service, market) -
     go(play())
 
 
+class Lags:
+    """A ledger on which a settlement of another relayer's comes first, and whose entries lag behind its answers."""
+
+    def __init__(self, ledger) -> None:
+        self._ledger, self._hidden = ledger, 0
+
+    def __getattr__(self, name):
+        return getattr(self._ledger, name)
+
+    def submit(self, batch):
+        (theirs,) = self._ledger.submit(batch)
+        self._hidden = 1
+        note = batch[0].tx.fills[0].sell.order.energy.id
+        return [replace(theirs, refusal=NoteSpent(note), fills=(NoteSpent(note),))]
+
+    def entries(self, start=0):
+        found = self._ledger.entries()
+        return found[start : len(found) - self._hidden]
+
+    def status(self, note_id):
+        self._hidden = 0
+        return self._ledger.status(note_id)
+
+
+def test_a_refusal_by_a_ledger_that_has_the_settlement_already_drops_nobody(anywhere, market) -> None:
+    async def play():
+        async with anywhere() as s:
+            ids = [await s.post(order) for order in (market.sale(), market.purchase())]
+            s.close_gate()
+            await s.operator.follower.follow()
+            await s.operator.auctioneer.match()
+            s.operator.view.ledger = Lags(market.ledger)
+            await s.operator.settler.settle()
+            assert await s.status(*ids) == ["settled", "settled"]
+            told = "".join(row.body for row in await s.exchange.store.rows(select(EVENTS.c.body)))
+            assert "dropped" not in told
+
+    go(play())
+
+
 def test_an_order_cancelled_on_the_ledger_after_its_match_is_dropped_and_the_other_returns(anywhere, market) -> None:
     async def play():
         async with anywhere() as s:
@@ -123,6 +164,19 @@ def test_rivals_for_one_note_and_twins_of_one_order_at_the_same_moment(anywhere,
             assert {r.reason for r in refused} == {"NoteOnOffer"}
             assert len(refused) == 7
             assert set(results[8:]) == {results[8]}
+            assert await s.exchange.store.counts() == {"open": 2}
+
+    go(play())
+
+
+def test_an_order_that_is_refused_for_one_note_holds_none_of_the_others(anywhere, market) -> None:
+    async def play():
+        async with anywhere() as s:
+            first, second = market.purchase(), market.purchase()
+            await s.post(first)
+            with pytest.raises(Refused, match="NoteOnOffer"):
+                await s.post(replace(second, money=first.money))
+            await s.post(second)
             assert await s.exchange.store.counts() == {"open": 2}
 
     go(play())
