@@ -9,11 +9,13 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: help demo test check format bench bench-ledger bench-meter bench-bidstore soak-bidstore fuzz artifacts forge slither lock clean
+.PHONY: help demo test soak-meter check format bench bench-ledger bench-meter bench-bidstore soak-bidstore fuzz artifacts forge \
+	slither lock clean
 
 help:
 	@echo "make demo       one trading day of a microgrid, from homes to bills (out/demo/report.html)"
 	@echo "make test       the whole test suite"
+	@echo "make soak-meter a day of a meter killed 200 times: journal, notes, bills (6 to 15 min)"
 	@echo "make check      ruff, format, mypy --strict, import-linter, contract-artifact drift"
 	@echo "make bench      timings beside a named reference"
 	@echo "make bench-ledger  gas, speed and homes served (needs npm ci in contracts/)"
@@ -45,7 +47,10 @@ demo: $(RUN)
 	@$(BIN)/petra simulate --ledger evm --seed 3 --out out/demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not soak" --durations=20
+
+soak-meter: $(DEV)
+	$(BIN)/python -m pytest -m soak tests/smartmeter tests/e2e/test_meter_killed.py
 
 check: $(DEV)
 	$(BIN)/ruff check .

@@ -23,6 +23,17 @@ ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D036414
 SIGNATURE_BYTES = 65
 
 
+class Signer(Protocol):
+    """What signs: :class:`SigningKey`, or a secure element that never gives its key away."""
+
+    @property
+    def address(self) -> Address:
+        """Address of the key."""
+
+    def sign(self, digest: bytes) -> bytes:
+        """Signature of a 32-byte digest: ``r ‖ s ‖ v`` with low ``s`` and ``v`` 27 or 28."""
+
+
 class SigningKey:
     """A private key that never shows itself: not in ``repr``, not in errors, not when pickled."""
 

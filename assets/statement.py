@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from assets.hashing import keccak
 from assets.intervals import IntervalGrid
-from assets.keys import Address, Digest, SigningKey, recover_address
+from assets.keys import Address, Digest, Signer, recover_address
 from assets.transactions import Domain
 from assets.words import word
 
@@ -102,7 +102,7 @@ def signed_word(value: int) -> bytes:
     return value.to_bytes(32, "big", signed=True)
 
 
-def sign_statement(domain: Domain, statement: Statement, key: SigningKey) -> SignedStatement:
+def sign_statement(domain: Domain, statement: Statement, key: Signer) -> SignedStatement:
     """``statement`` signed by its meter's key."""
     return SignedStatement(statement, key.sign(statement_digest(domain, statement)))
 

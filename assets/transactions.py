@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from assets.domain import Domain as Domain
 from assets.errors import EncodingError, Refusal
 from assets.hashing import keccak
-from assets.keys import SIGNATURE_BYTES, ZERO_ADDRESS, Address, Digest, SigningKey
+from assets.keys import SIGNATURE_BYTES, ZERO_ADDRESS, Address, Digest, Signer
 from assets.notes import IssuedNote, Note, note_words, owner_runs
 from assets.orders import FILL, Fill, fill_hash
 from assets.words import address_word, exactly, word
@@ -223,7 +223,7 @@ def digest(domain: Domain, tx: Transaction) -> Digest:
     return domain.seal(_struct_hash(domain, tx))
 
 
-def sign(domain: Domain, tx: T_co, *keys: SigningKey) -> Signed[T_co]:
+def sign(domain: Domain, tx: T_co, *keys: Signer) -> Signed[T_co]:
     """``tx`` signed by ``keys`` in the order given; the ledger judges whether they are the right ones."""
     message = digest(domain, tx)
     return Signed(tx, tuple(key.sign(message) for key in keys))

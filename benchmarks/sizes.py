@@ -35,6 +35,8 @@ class Sizes:
     audited_intervals: int
     profile_homes: int
     profile_days: int
+    polled: tuple[int, ...]
+    """Meters that one process polls."""
     statement_intervals: int
     """Intervals of a period that is stated."""
     statement_homes: tuple[int, ...]
@@ -61,6 +63,7 @@ FULL = Sizes(
     audited_intervals=4,
     profile_homes=17,
     profile_days=184,
+    polled=(2, 50, 500),
     statement_intervals=2976,
     statement_homes=(1, 100, 4_000),
     feeder_homes=30,
@@ -86,6 +89,7 @@ TINY = Sizes(
     audited_intervals=1,
     profile_homes=2,
     profile_days=1,
+    polled=(2,),
     statement_intervals=5,
     statement_homes=(1, 3),
     feeder_homes=10,

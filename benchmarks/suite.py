@@ -12,6 +12,7 @@ from benchmarks import (
     gas,
     mixes,
     plans,
+    polling,
     postings,
     profiles,
     signatures,
@@ -38,6 +39,7 @@ METER_SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "private statements": statements.rows,
     "statements on the chain": statement_gas.rows,
     "feeder load": feeder_loads.rows,
+    "polling": polling.rows,
 }
 """What ``python -m benchmarks meter`` measures: minutes, so apart."""
 

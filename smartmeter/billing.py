@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 from assets.codec import canonical, parse
 from assets.errors import EncodingError
+from smartmeter.flags import ALL_FLAGS, Flag, Quality
 
 
 class BillMismatch(ValueError):
@@ -50,6 +51,10 @@ class BillingRecord:
     """E: what is left for the DSO to sell (positive) or buy (negative)."""
     bill_nano: int
     """B: what the prosumer owes; negative if the DSO owes the prosumer."""
+    quality: int = Quality.MEASURED
+    """How sure ``measured_wh`` is: a :class:`~smartmeter.flags.Quality`."""
+    flags: int = 0
+    """What happened: the sum of :class:`~smartmeter.flags.Flag`."""
 
     @property
     def energy_nano(self) -> int:
@@ -66,6 +71,11 @@ def matched_wh(*, epa_withdrawn_wh: int, epa_deposited_wh: int, eca_withdrawn_wh
     net_epa_wh = epa_deposited_wh - epa_withdrawn_wh
     net_eca_wh = eca_deposited_wh - eca_withdrawn_wh
     return min(net_epa_wh, -net_eca_wh)
+
+
+def keeps_eca(*, epa_withdrawn_wh: int, epa_deposited_wh: int, eca_withdrawn_wh: int, eca_deposited_wh: int) -> bool:
+    """Whether the ECA rule is broken: more EPA came in than permits to consume (ECA) were given up for it."""
+    return epa_deposited_wh - epa_withdrawn_wh > eca_withdrawn_wh - eca_deposited_wh
 
 
 def paper_residual_wh(*, measured_wh: int, epa_withdrawn_wh: int, epa_deposited_wh: int) -> int:
@@ -95,8 +105,16 @@ def bill_interval(
     fa_deposited_nano: int = 0,
     consumption_nano_per_wh: int,
     production_nano_per_wh: int,
+    quality: int = Quality.MEASURED,
+    flags: int = 0,
 ) -> BillingRecord:
-    """The bill of one meter for one interval."""
+    """The bill of one meter for one interval. It has the flag ``ECA_KEPT`` if and only if the ECA rule was broken."""
+    kept = keeps_eca(
+        epa_withdrawn_wh=epa_withdrawn_wh,
+        epa_deposited_wh=epa_deposited_wh,
+        eca_withdrawn_wh=eca_withdrawn_wh,
+        eca_deposited_wh=eca_deposited_wh,
+    )
     matched = matched_wh(
         epa_withdrawn_wh=epa_withdrawn_wh,
         epa_deposited_wh=epa_deposited_wh,
@@ -120,20 +138,22 @@ def bill_interval(
         matched_wh=matched,
         residual_wh=residual_wh,
         bill_nano=fa_withdrawn_nano - fa_deposited_nano + price_nano,
+        quality=int(quality),
+        flags=int(flags | Flag.ECA_KEPT if kept else flags & ~Flag.ECA_KEPT),
     )
 
 
 def recompute(record: BillingRecord) -> None:
-    """Raise :class:`BillMismatch` for the first field of matched, E and B that does not follow from the others."""
+    """Raise :class:`BillMismatch` for the first of matched, E, B and the flag of the ECA rule that does not follow."""
     inputs = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in _DERIVED}
-    right = bill_interval(**inputs)
+    right = bill_interval(**inputs, flags=record.flags)
     for name in _DERIVED:
         if getattr(record, name) != getattr(right, name):
             raise BillMismatch(record.meter, record.t, name, getattr(record, name), getattr(right, name))
 
 
-_DERIVED = ("matched_wh", "residual_wh", "bill_nano")
-_SIGNED = ("measured_wh", *_DERIVED)
+_DERIVED = ("matched_wh", "residual_wh", "bill_nano", "flags")
+_SIGNED = ("measured_wh", "matched_wh", "residual_wh", "bill_nano")
 
 
 # --- The record as the auditor reads it ------------------------------------------------------------------
@@ -165,4 +185,6 @@ def from_json(line: str) -> BillingRecord:
             raise EncodingError(f"{name} of a billing record is an integer")
         if value < 0 and name not in _SIGNED:
             raise EncodingError(f"{name} of a billing record is not negative")
+    if values["quality"] > max(Quality) or values["flags"] > ALL_FLAGS:
+        raise EncodingError("quality of a billing record is 0, 1 or 2, and flags is a sum of known flags")
     return BillingRecord(**values)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from assets.intervals import IntervalGrid
-from assets.keys import ZERO_ADDRESS, Address, KeySource, SigningKey
+from assets.keys import ZERO_ADDRESS, Address, KeySource, Signer
 from assets.notes import Kind
 from assets.port import Entry
 from assets.statement import SignedStatement, Statement, deposit_deadline_s, sign_statement
@@ -11,8 +11,10 @@ from assets.transactions import Domain, PriceChange, Signed, Withdraw, sign
 from assets.units import energy_wh
 from smartmeter.billing import BillingRecord, bill_interval
 from smartmeter.deposits import DepositAddresses
+from smartmeter.flags import Quality
+from smartmeter.identity import DerivedAddresses
 from smartmeter.standard_set import StandardSet
-from smartmeter.tally import RefusedDeposit, Tally
+from smartmeter.tally import RefusedDeposit, Tally, TallyState
 
 
 class Meter:
@@ -25,8 +27,8 @@ class Meter:
     def __init__(
         self,
         number: int,
-        key: SigningKey,
-        deposit_keys: KeySource,
+        key: Signer,
+        deposit_keys: KeySource | DerivedAddresses,
         domain: Domain,
         grid: IntervalGrid,
         standard_set: StandardSet,
@@ -46,10 +48,13 @@ class Meter:
         self._grid = grid
         self._standard_set = standard_set
         self._gate_s = gate_s
-        self._addresses = DepositAddresses(deposit_keys)
+        self._addresses: DepositAddresses | DerivedAddresses = (
+            deposit_keys if isinstance(deposit_keys, DerivedAddresses) else DepositAddresses(deposit_keys)
+        )
         self._tally = Tally(number, grid, gate_s, self._addresses)
         self._owners: set[Address] = set()
         self._readings_wh: dict[int, int] = {}
+        self._sureness: dict[int, tuple[int, int]] = {}
         self._statements: list[SignedStatement] = []
 
     @property
@@ -109,8 +114,41 @@ class Meter:
         """
         self._tally.follow(entries, now_s)
 
-    def record_reading(self, t: int, net_wh: int) -> None:
-        """Measured net consumption of interval ``t`` (Wh, negative if the home fed in).
+    @property
+    def ledger_time_s(self) -> int:
+        """Ledger time up to which the meter has read everything, Unix seconds."""
+        return self._tally.time_s
+
+    @property
+    def issued_windows(self) -> frozenset[int]:
+        """Windows whose standard set is on the ledger."""
+        return frozenset(self._tally.windows)
+
+    def price_at(self, t: int) -> PriceChange | None:
+        """The prices of interval ``t`` as the meter read them from the ledger."""
+        return self._tally.price_at(t)
+
+    def is_final(self, t: int) -> bool:
+        """Whether nothing on the ledger can change the bill of interval ``t`` any more."""
+        return self._tally.is_final(t)
+
+    def state(self) -> TallyState:
+        """What was counted from the ledger, to be stored."""
+        return self._tally.state()
+
+    def restore(self, state: TallyState) -> None:
+        """Go on from what was stored; the ledger is then followed from its cursor on."""
+        self._tally.restore(state)
+
+    def forget_before(self, t: int) -> None:
+        """Drop what was counted and read for intervals before ``t``, whose bills are stored elsewhere."""
+        self._tally.forget_before(t)
+        for known in (self._readings_wh, self._sureness):
+            for old in [i for i in known if i < t]:
+                del known[old]
+
+    def record_reading(self, t: int, net_wh: int, quality: int = Quality.MEASURED, flags: int = 0) -> None:
+        """Measured net consumption of interval ``t`` (Wh, negative if the home fed in), how sure, and what happened.
 
         Raises ``ValueError`` for a second, different value, and for anything but whole numbers.
         """
@@ -119,6 +157,7 @@ class Meter:
         if self._readings_wh.get(t, net_wh) != net_wh:
             raise ValueError(f"interval {t} has a reading already; a reading is never changed")
         self._readings_wh[t] = net_wh
+        self._sureness.setdefault(t, (int(quality), int(flags)))
 
     def bill(self, t: int, price: PriceChange) -> BillingRecord:
         """The final bill of interval ``t``.
@@ -136,7 +175,7 @@ class Meter:
             )
         if price != self._tally.price_at(t):
             raise ValueError(f"this is not the ledger's price of interval {t}")
-        tally = self._tally
+        tally, (quality, flags) = self._tally, self._sureness[t]
         return bill_interval(
             meter=self.number,
             t=t,
@@ -149,6 +188,8 @@ class Meter:
             fa_deposited_nano=tally.fa_deposited_nano[t],
             consumption_nano_per_wh=price.consumption_nano_per_wh,
             production_nano_per_wh=price.production_nano_per_wh,
+            quality=quality,
+            flags=flags,
         )
 
     def statement(self, first: int, last: int, price_of: Callable[[int], PriceChange | None]) -> SignedStatement:

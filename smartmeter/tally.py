@@ -11,6 +11,7 @@ from assets.statement import billed_window, deposit_deadline_s, first_open_inter
 from assets.transactions import PriceChange, Regulate, Withdraw, outputs_of, price_in_force
 from assets.units import energy_wh
 from smartmeter.deposits import DepositAddresses
+from smartmeter.identity import DerivedAddresses
 
 
 class LedgerGap(ValueError):
@@ -31,6 +32,21 @@ class RefusedDeposit:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class TallyState:
+    """A tally at rest: whole numbers only."""
+
+    cursor: int
+    time_s: int
+    energy: tuple[tuple[int, int, int, int], ...]
+    """Kind, interval, Wh withdrawn, Wh deposited."""
+    money: tuple[tuple[int, int, int], ...]
+    """Interval, nano-units withdrawn, nano-units deposited."""
+    windows: tuple[int, ...]
+    prices: tuple[tuple[int, int, int], ...]
+    """Time, price of consumption, price of production, in the order of recording."""
+
+
 class Tally:
     """Counts a meter's withdrawals and deposits from the ledger's entries, each exactly once.
 
@@ -38,7 +54,9 @@ class Tally:
     deadline of an interval do not change that interval, so its bill is final once ledger time has reached the deadline.
     """
 
-    def __init__(self, meter: int, grid: IntervalGrid, gate_s: int, addresses: DepositAddresses) -> None:
+    def __init__(
+        self, meter: int, grid: IntervalGrid, gate_s: int, addresses: DepositAddresses | DerivedAddresses
+    ) -> None:
         self._meter, self._grid, self._gate_s, self._addresses = meter, grid, gate_s, addresses
         self.cursor = 0
         """Sequence number of the first entry not yet read."""
@@ -78,6 +96,46 @@ class Tally:
         for entry in fresh:
             self._count(entry)
         self.cursor, self.time_s = cursor, max(time_s, self.time_s if now_s is None else now_s)
+
+    def state(self) -> TallyState:
+        """Everything that was counted, to be stored together with what was made of it."""
+        return TallyState(
+            cursor=self.cursor,
+            time_s=self.time_s,
+            energy=tuple(
+                (int(kind), t, self.withdrawn_wh[kind, t], self.deposited_wh[kind, t])
+                for kind, t in sorted(self.withdrawn_wh.keys() | self.deposited_wh.keys())
+            ),
+            money=tuple(
+                (t, self.fa_withdrawn_nano[t], self.fa_deposited_nano[t])
+                for t in sorted(self.fa_withdrawn_nano.keys() | self.fa_deposited_nano.keys())
+            ),
+            windows=tuple(sorted(self.windows)),
+            prices=tuple((p.time_s, p.consumption_nano_per_wh, p.production_nano_per_wh) for p in self._prices),
+        )
+
+    def restore(self, state: TallyState) -> None:
+        """Go on from a stored state, in place of what was counted so far. Refused deposits start from none."""
+        self.cursor, self.time_s = state.cursor, state.time_s
+        self.withdrawn_wh = Counter({(Kind(kind), t): wh for kind, t, wh, _ in state.energy if wh})
+        self.deposited_wh = Counter({(Kind(kind), t): wh for kind, t, _, wh in state.energy if wh})
+        self.fa_withdrawn_nano = Counter({t: nano for t, nano, _ in state.money if nano})
+        self.fa_deposited_nano = Counter({t: nano for t, _, nano in state.money if nano})
+        self.windows, self.refused = set(state.windows), []
+        self._prices = [PriceChange(*price) for price in state.prices]
+
+    def forget_before(self, t: int) -> None:
+        """Drop what was counted for intervals before ``t``, whose bills are made and stored."""
+        for counted in (self.withdrawn_wh, self.deposited_wh):
+            for key in [k for k in counted if k[1] < t]:
+                del counted[key]
+        for money in (self.fa_withdrawn_nano, self.fa_deposited_nano):
+            for old in [w for w in money if w < t]:
+                del money[old]
+        self.windows = {w for w in self.windows if w >= t}
+        start_s = self._grid.start_s(t)
+        in_force = max((i for i, p in enumerate(self._prices) if p.time_s <= start_s), default=0)
+        self._prices = [p for i, p in enumerate(self._prices) if i >= in_force or p.time_s > start_s]
 
     def is_final(self, t: int) -> bool:
         """Whether nothing on the ledger can change the bill of interval ``t`` any more."""

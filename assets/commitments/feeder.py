@@ -11,7 +11,7 @@ from enum import Enum
 from coincurve import PublicKey
 
 from assets.hashing import keccak
-from assets.keys import Address, Digest, SigningKey, recover_address
+from assets.keys import Address, Digest, Signer, recover_address
 from assets.transactions import Domain
 from assets.words import exactly, word
 
@@ -160,7 +160,7 @@ def check_group(domain: Domain, group: FeederGroup) -> None:
         raise FeederRefusal(last, Fault.BAD_GROUP)
 
 
-def sign_answer(domain: Domain, answer: Answer, key: SigningKey) -> Answer:
+def sign_answer(domain: Domain, answer: Answer, key: Signer) -> Answer:
     """The answer with its meter's signature."""
     signature = key.sign(_answer_digest(domain, answer))
     return Answer(answer.group, answer.t, answer.meter, answer.step, answer.value, answer.present, signature)

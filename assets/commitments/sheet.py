@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from assets.commitments.group import POINT_BYTES, Group, group_id
 from assets.hashing import keccak
-from assets.keys import Address, Digest, SigningKey, recover_address
+from assets.keys import Address, Digest, Signer, recover_address
 from assets.transactions import Domain
 from assets.words import word
 
@@ -85,6 +85,6 @@ def sheet_digest(domain: Domain, group: Group, sheet: Sheet) -> Digest:
     return Digest(keccak(b"\x19\x01" + domain.separator + keccak(body)))
 
 
-def sign_sheet(domain: Domain, group: Group, sheet: Sheet, key: SigningKey) -> SignedSheet:
+def sign_sheet(domain: Domain, group: Group, sheet: Sheet, key: Signer) -> SignedSheet:
     """``sheet`` signed by its meter's key."""
     return SignedSheet(sheet, key.sign(sheet_digest(domain, group, sheet)))

@@ -15,7 +15,7 @@ from assets.commitments.group import POINT_BYTES, Group, group_id
 from assets.commitments.sheet import MAX_INTERVALS, PAIR_BYTES, Sheet
 from assets.commitments.tariff import Level, Prices, levels, prices_hash
 from assets.hashing import keccak
-from assets.keys import Address, Digest, SigningKey, recover_address
+from assets.keys import Address, Digest, Signer, recover_address
 from assets.statement import signed_word
 from assets.transactions import Domain
 from assets.words import exactly, word
@@ -124,7 +124,7 @@ def total_words(total: Total) -> bytes:
     return prices + total.imported + total.exported
 
 
-def sign_private(domain: Domain, group: Group, statement: PrivateStatement, key: SigningKey) -> SignedPrivateStatement:
+def sign_private(domain: Domain, group: Group, statement: PrivateStatement, key: Signer) -> SignedPrivateStatement:
     """``statement`` signed by its meter's key."""
     return SignedPrivateStatement(statement, key.sign(private_digest(domain, group, statement)))
 

@@ -1,5 +1,6 @@
 """How commands end when the user or the machine got something wrong."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
@@ -26,6 +27,8 @@ def one_sentence_errors() -> Iterator[None]:
             text = f"the node gives no sound answer ({type(error).__name__}); check its version, or give another one"
         elif isinstance(error, ONE_SENTENCE):
             text = str(error)
+        elif isinstance(error, sqlite3.Error):
+            text = f"a database file cannot be used ({error}); free the disk, or restore the file"
         else:
             raise
         typer.echo(f"petra: {text}", err=True)

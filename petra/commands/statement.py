@@ -58,7 +58,7 @@ def make(
         from smartmeter.commitments.committer import Committer
         from smartmeter.commitments.price_guard import PriceGuard
 
-        chosen = _group(group)
+        chosen = choose_group(group)
         if run is not None:
             billing, ledger, key = run / "billing.jsonl", run / "ledger.jsonl", _simulated_key(run, meter)
         elif billing is None or ledger is None or keystore is None:
@@ -78,7 +78,7 @@ def make(
             if openings is not None:
                 singles = [committer.open_interval(r.t) for r in records]
                 deposits = committer.open_deposits(records[0].t, records[-1].t)
-                _write_secret(openings, openings_bytes(singles, deposits))
+                write_secret(openings, openings_bytes(singles, deposits))
         finally:
             book.close()
     s = publication.statement.statement
@@ -184,7 +184,8 @@ def check(
     )
 
 
-def _group(name: str) -> "Group":
+def choose_group(name: str) -> "Group":
+    """The group of that name; raises ``ValueError`` with the names there are."""
     from assets.commitments.groups import GROUPS
 
     if name not in GROUPS:
@@ -236,11 +237,11 @@ def _blinding_secret(path: Path) -> bytes:
     from smartmeter.commitments.blinding import BlindingSecret
 
     if not path.exists():
-        _write_secret(path, BlindingSecret.generate())
+        write_secret(path, BlindingSecret.generate())
     return path.read_bytes()
 
 
-def _write_secret(path: Path, content: bytes) -> None:
+def write_secret(path: Path, content: bytes) -> None:
     """Write a file that nobody else may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

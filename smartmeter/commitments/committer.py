@@ -8,7 +8,7 @@ from assets.commitments.group import Group
 from assets.commitments.sheet import MAX_ENERGY_WH, Sheet, SignedSheet, sheet_digest, sign_sheet
 from assets.commitments.statement import PrivateStatement, SignedPrivateStatement, sign_private, totals_of
 from assets.commitments.tariff import Prices, prices_of
-from assets.keys import SigningKey
+from assets.keys import Signer
 from assets.transactions import Domain, PriceChange
 from smartmeter.billing import BillingRecord, recompute
 from smartmeter.commitments.blinding import BlindingSecret
@@ -35,7 +35,7 @@ class Committer:
     def __init__(
         self,
         meter: int,
-        key: SigningKey,
+        key: Signer,
         secret: BlindingSecret,
         domain: Domain,
         group: Group,

@@ -20,7 +20,7 @@ from assets.commitments.feeder import (
     presence_digest,
     sign_answer,
 )
-from assets.keys import Digest, SigningKey
+from assets.keys import Digest, Signer
 from assets.transactions import Domain
 from smartmeter.feeder_load.masks import Masks, MaskSecret
 
@@ -57,7 +57,7 @@ class FeederMember:
     answered for before.
     """
 
-    def __init__(self, meter: int, key: SigningKey, secret: MaskSecret, domain: Domain, first: int) -> None:
+    def __init__(self, meter: int, key: Signer, secret: MaskSecret, domain: Domain, first: int) -> None:
         self._meter, self._key, self._secret, self._domain, self._first = meter, key, secret, domain, first
         self._joined: dict[Digest, _Joined] = {}
         self._intervals: dict[int, _Interval] = {}

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,14 +43,14 @@ def real_part():
     return find
 
 
-@pytest.fixture
-def anvil_url(tmp_path):
-    """A fresh anvil node on loopback."""
+@contextmanager
+def running_anvil(log_path: Path) -> Iterator[str]:
+    """A fresh anvil node on loopback; its URL."""
     command = program("anvil", INSTALL_ANVIL)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = (tmp_path / "anvil.log").open("w")
+    log = log_path.open("w")
     node = subprocess.Popen(
         [command, "--host", "127.0.0.1", "--port", str(port), "--prune-history"], stdout=log, stderr=subprocess.STDOUT
     )
@@ -60,6 +62,19 @@ def anvil_url(tmp_path):
         node.terminate()
         node.wait(timeout=10)
         log.close()
+
+
+@pytest.fixture
+def anvil_url(tmp_path):
+    """A fresh anvil node on loopback."""
+    with running_anvil(tmp_path / "anvil.log") as url:
+        yield url
+
+
+@pytest.fixture
+def anvil_factory():
+    """Starts fresh anvil nodes, each with a log file of its own."""
+    return running_anvil
 
 
 def _wait_for(url: str, node: subprocess.Popen) -> None:

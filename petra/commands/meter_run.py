@@ -1,0 +1,300 @@
+"""``petra meter init|run|status|withdraw|statement|verify|export``: one home's meter as a process."""
+
+import asyncio
+import logging
+import secrets
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assets.units import format_amount
+from petra.commands.errors import one_sentence_errors
+
+if TYPE_CHECKING:
+    from assets.keys import Address
+
+Folder = Annotated[Path, typer.Argument(help="The meter's folder.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="Passphrase of the keystores; else it is asked for.")]
+
+
+def init(
+    folder: Folder,
+    number: Annotated[int, typer.Option(min=0, help="The meter's number at the DSO.")],
+    rpc: Annotated[str, typer.Option(help="URL of a node's JSON-RPC.")],
+    contract: Annotated[
+        str | None, typer.Option(help="The ledger's contract; the one recorded by `chain deploy`.")
+    ] = None,
+    deployments: Annotated[Path, typer.Option(help="Folder of the deployments' files.")] = Path("deployments"),
+    profile: Annotated[str, typer.Option(help="Model of the analyser at the grid connection.")] = "sdm630",
+    host: Annotated[str, typer.Option(help="Its name or address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 502,
+    device_id: Annotated[int, typer.Option(min=1, max=247)] = 1,
+    password_file: PasswordFile = None,
+    light: Annotated[bool, typer.Option("--light", help="Cheap keystores, for tests only.")] = False,
+) -> None:
+    """Make a meter: keys, seed and a configuration to be completed by hand."""
+    with one_sentence_errors():
+        from assets.keys import ORDER, SigningKey
+        from contracts import deployments as files
+        from contracts import nodes
+        from contracts.ledger import EvmLedger
+        from smartmeter import config, identity
+
+        if (folder / config.FILE).exists():
+            raise ValueError(f"{folder} has a meter already; choose another folder")
+        w3 = nodes.connect(rpc)
+        recorded = files.load(w3.eth.chain_id, deployments)
+        if contract is None and recorded is None:
+            raise ValueError(f"{deployments} records no ledger on chain {w3.eth.chain_id}; give --contract")
+        if contract is None and recorded is not None:
+            address, block = recorded.contract, recorded.block
+        else:
+            address, block = _address(contract or ""), 0
+        ledger = EvmLedger.at(w3, address, since_block=block)
+        passphrase = _passphrase(password_file, confirm=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cost = identity.LIGHT_N if light else identity.STANDARD_N
+        key, seed = ((secrets.randbelow(ORDER - 1) + 1).to_bytes(32, "big") for _ in range(2))
+        identity.save_secret(folder / "key.json", key, passphrase, cost)
+        identity.save_secret(folder / "seed.json", seed, passphrase, cost)
+        grid = ledger.grid
+        (folder / config.FILE).write_text(
+            _TEMPLATE.format(
+                number=number,
+                gate_s=grid.interval_s // 2,
+                url=rpc,
+                chain_id=w3.eth.chain_id,
+                contract="0x" + address.hex(),
+                block=block,
+                genesis_s=grid.genesis_s,
+                interval_s=grid.interval_s,
+                profile=profile,
+                host=host,
+                port=port,
+                device_id=device_id,
+            ),
+            encoding="utf-8",
+        )
+        config.load(folder)
+    typer.echo(
+        f"meter {number}: complete {folder / config.FILE}, and let the DSO authorise 0x{SigningKey(key).address.hex()}"
+    )
+    typer.echo(f"the prosumer's wallet needs a copy of {folder / 'seed.json'}; keep one as a backup")
+
+
+def run(folder: Folder, password_file: PasswordFile = None) -> None:
+    """Read, withdraw, follow the ledger and bill until stopped; it may be killed at any instant."""
+    with one_sentence_errors():
+        from smartmeter import daemon
+        from smartmeter.folder import MeterFolder
+
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        for noisy in ("pymodbus", "web3", "urllib3"):
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
+        home = MeterFolder(folder)
+        with home.locked():
+            opened = home.secrets(_passphrase(password_file))
+            try:
+                asyncio.run(daemon.run(home, opened))
+            except* (ValueError, OSError, sqlite3.Error) as failed:
+                raise ValueError("; ".join(_causes(failed))) from None
+
+
+def status(folder: Folder) -> None:
+    """Say how the meter stands: readings, notes, bills, and what went wrong."""
+    with one_sentence_errors():
+        from smartmeter.book import Fate
+        from smartmeter.flags import Flag, names
+        from smartmeter.folder import MeterFolder
+
+        home = MeterFolder(folder)
+        journal, book = home.journal(), home.book()
+        now_ms = int(time.time() * 1000)
+        for counter in home.wiring.counters:
+            last_ms = journal.last_ms(counter)
+            read = "never read" if last_ms is None else f"read {max(0, now_ms - last_ms) // 1000} s ago"
+            typer.echo(f"{counter}: {read}")
+        tally = book.tally()
+        typer.echo("ledger: not read yet" if tally is None else f"ledger: {tally.cursor} entries read")
+        issues = book.issues()
+        for fate in Fate:
+            count = sum(i.fate is fate for i in issues)
+            if count:
+                typer.echo(f"standard sets {fate.value}: {count}")
+        if any(i.fate is Fate.REFUSED for i in issues):
+            typer.echo(f"  the last refusal: {next(i.reason for i in reversed(issues) if i.fate is Fate.REFUSED)}")
+        bills = book.bills()
+        typer.echo(f"bills: {len(bills)}" + (f", intervals {bills[0].t}..{bills[-1].t}" if bills else ""))
+        for bit in Flag:
+            at = [b.t for b in bills if b.flags & bit]
+            if at:
+                typer.echo(f"  {names(bit)[0]}: {len(at)} bills, the last of interval {at[-1]}")
+        for r in book.refused():
+            typer.echo(f"deposit refused: {r.kind.name} of intervals {r.first}..{r.last}: {r.reason}")
+
+
+def withdraw(folder: Folder, password_file: PasswordFile = None) -> None:
+    """Without the daemon: follow the ledger once, and issue the standard sets that are due."""
+    with one_sentence_errors():
+        from smartmeter import daemon
+        from smartmeter.folder import MeterFolder
+
+        home = MeterFolder(folder)
+        with home.locked():
+            books = daemon.bookkeeper(home, home.secrets(_passphrase(password_file)))
+            before = {i.window for i in home.book().issues()}
+            books.step(int(time.time()))
+            issues = [i for i in home.book().issues() if i.window not in before]
+    for issue in issues:
+        told = f": {issue.reason}" if issue.reason else ""
+        typer.echo(f"window {issue.window}: {len(issue.signed.tx.outputs)} notes {issue.fate.value}{told}")
+    if not issues:
+        typer.echo("nothing is due: the notes of every open window are issued, or the DSO has named no price for it")
+
+
+def statement(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="What to give to the DSO.")],
+    first: Annotated[int, typer.Option(min=0, help="First interval.")],
+    last: Annotated[int, typer.Option(min=0, help="Last interval.")],
+    openings: Annotated[Path | None, typer.Option(help="What the prosumer keeps: every interval, openable.")] = None,
+    group: Annotated[str, typer.Option(help="secp256k1, or alt_bn128 for settling on the ledger.")] = "secp256k1",
+    min_intervals: Annotated[
+        int, typer.Option(min=1, help="In how many intervals of the period a price must hold at least.")
+    ] = 96,
+    password_file: PasswordFile = None,
+) -> None:
+    """State a period to the DSO: commitments to every interval, and their price-weighted sum opened, once."""
+    with one_sentence_errors():
+        from assets.commitments.codec import openings_bytes, publication_bytes
+        from petra.commands.statement import SHEET_INTERVALS, choose_group, write_secret
+        from smartmeter.commitments.blinding import BlindingSecret
+        from smartmeter.commitments.book import CommitmentBook
+        from smartmeter.commitments.committer import Committer
+        from smartmeter.commitments.price_guard import PriceGuard
+        from smartmeter.folder import MeterFolder
+        from smartmeter.identity import blinding_secret
+
+        home, chosen = MeterFolder(folder), choose_group(group)
+        book, domain, number = home.book(), home.config.ledger.domain, home.config.number
+        records = book.bills(first, last)
+        if [r.t for r in records] != list(range(first, last + 1)):
+            raise ValueError(f"not every interval of {first}..{last} is billed yet; see petra meter status {folder}")
+        opened = home.secrets(_passphrase(password_file))
+        blinding = BlindingSecret(blinding_secret(opened.seed), domain, chosen, number)
+        made = CommitmentBook(folder / f"commitments-{chosen.name}.sqlite", number, domain.separator, chosen.name)
+        try:
+            committer = Committer(number, opened.key, blinding, domain, chosen, made, PriceGuard(min_intervals))
+            book.state_period(first, last, f"private on {chosen.name}")
+            committer.commit_all(records, SHEET_INTERVALS)
+            publication = committer.state(first, last)
+            out.write_bytes(publication_bytes(chosen, publication.sheets, publication.statement))
+            if openings is not None:
+                singles = [committer.open_interval(r.t) for r in records]
+                write_secret(openings, openings_bytes(singles, committer.open_deposits(first, last)))
+        finally:
+            made.close()
+    bill_nano = publication.statement.statement.bill_nano
+    typer.echo(f"meter {number} bills {format_amount(bill_nano)} USD for the intervals {first}..{last}: {out}")
+
+
+def verify(folder: Folder) -> None:
+    """Recompute everything from the raw readings: the journal, each bill, and that no energy is lost or doubled.
+
+    Exit code 1 if something does not follow.
+    """
+    with one_sentence_errors():
+        from smartmeter.audit import verify_meter
+        from smartmeter.folder import MeterFolder
+
+        home = MeterFolder(folder)
+        found = verify_meter(home.journal(), home.book(), home.wiring)
+    for problem in found.problems:
+        typer.echo(f"WRONG  {problem}", err=True)
+    if found.problems:
+        raise typer.Exit(1)
+    typer.echo(
+        f"right: {found.readings} readings and {found.bills} bills recomputed; {found.net_wh} Wh billed, as counted"
+    )
+
+
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Folder for billing.jsonl, withdrawals.jsonl and readings.jsonl.")],
+) -> None:
+    """Write bills, withdrawals and raw readings for an auditor; they show every interval."""
+    with one_sentence_errors():
+        from smartmeter.audit import export_meter
+        from smartmeter.folder import MeterFolder
+
+        home = MeterFolder(folder)
+        counts = export_meter(home.journal(), home.book(), out)
+    typer.echo(f"{out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+def _causes(failed: BaseExceptionGroup[BaseException]) -> list[str]:
+    """What went wrong in the tasks of a group, and in groups within it."""
+    found = []
+    for error in failed.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            found += _causes(error)
+        elif isinstance(error, sqlite3.Error):
+            found.append(f"a file of the meter cannot be used ({error}); free the disk, or restore the file")
+        else:
+            found.append(str(error) or type(error).__name__)
+    return found
+
+
+def _passphrase(path: Path | None, confirm: bool = False) -> str:
+    if path is not None:
+        return path.read_text(encoding="utf-8").rstrip("\n")
+    asked: str = typer.prompt("Passphrase of the keystores", hide_input=True, confirmation_prompt=confirm)
+    return asked
+
+
+def _address(text: str) -> "Address":
+    from assets.keys import Address
+
+    try:
+        raw = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raw = b""
+    if len(raw) != 20:
+        raise ValueError("--contract is 0x and 40 hex digits")
+    return Address(raw)
+
+
+_TEMPLATE = """\
+# docs/meter.md explains every field.
+number = {number}
+gate_s = {gate_s}
+poll_ms = 1000
+
+[ledger]
+url = "{url}"
+chain_id = {chain_id}
+contract = "{contract}"
+since_block = {block}
+genesis_s = {genesis_s}
+interval_s = {interval_s}
+poll_ms = 5000
+
+[standard_set]  # the same for all homes of the microgrid
+note_power_w = 3600
+epa_notes = 2
+eca_notes = 2
+fa_notes = 2
+fa_amount_nano = 1000000
+lead = 1
+
+[[analysers]]
+name = "grid"
+profile = "{profile}"
+role = "grid"
+host = "{host}"
+port = {port}
+device_id = {device_id}
+"""
