@@ -3,7 +3,7 @@
 GET  /v1                             the ledger and the limits
 POST /v1/challenges                  a fresh challenge for one posting or cancellation
 POST /v1/orders                      post a signed order, or replace an open one
-GET  /v1/orders?power_w&start&end    the open orders of a class
+GET  /v1/orders?power_w&start&end    the open orders of a class, 256 at a time (after)
 GET  /v1/orders/{id}                 where an order stands
 POST /v1/orders/{id}/cancellation    take an open order out of the book
 GET  /v1/events?start                server-sent events: the same padded batches for every reader
@@ -126,10 +126,14 @@ def bidstore_app(
 
     @app.get("/v1/orders")
     async def open_orders(
-        power_w: Annotated[int, whole], start: Annotated[int, whole], end: Annotated[int, whole]
+        power_w: Annotated[int, whole],
+        start: Annotated[int, whole],
+        end: Annotated[int, whole],
+        after: Annotated[str | None, Query(pattern=ID)] = None,
     ) -> dict[str, Any]:
-        """The open orders of a class."""
-        orders = await exchange.open_orders(NoteClass(power_w, start, end))
+        """Open orders of a class: the first ones after an id; an answer with fewer than 256 has the last."""
+        known = b"" if after is None else wire.digest_of(after)
+        orders = await exchange.open_orders(NoteClass(power_w, start, end), known)
         return {"orders": [wire.order_to_json(signed) for signed in orders]}
 
     order_id_parameter = Path(pattern=ID)

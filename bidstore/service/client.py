@@ -7,18 +7,18 @@ order_id = await client.post(signed, domain, key)
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import select
 
 from assets.domain import Domain
-from assets.keys import Digest, SigningKey
-from assets.orders import SignedOrder
+from assets.keys import Address, Digest, SigningKey
+from assets.orders import SignedOrder, order_digest
 from bidstore import errors
 from bidstore.posting import NoteClass, sign_posting
 from bidstore.service import wire
-from bidstore.service.exchange import Exchange
+from bidstore.service.exchange import ORDERS_AT_ONCE, Exchange
 from bidstore.service.store import Standing, Status
 from bidstore.service.tables import BATCHES
 from bidstore.service.wire import Cancellation, sign_cancellation
@@ -81,6 +81,21 @@ async def cancel(client: Client, domain: Domain, order_id: Digest, key: SigningK
     await client.withdraw(sign_cancellation(domain, order_id, await client.challenge(), key))
 
 
+async def _all(domain: Domain, part: Callable[[bytes], Awaitable[tuple[SignedOrder, ...]]]) -> tuple[SignedOrder, ...]:
+    """All orders of a class, asked for part by part; no part may repeat, or the store would keep us for ever."""
+    orders: list[SignedOrder] = []
+    last = b""
+    while True:
+        fresh = await part(last)
+        orders += fresh
+        if len(fresh) < ORDERS_AT_ONCE:
+            return tuple(orders)
+        newest = order_digest(domain, fresh[-1].order)
+        if newest <= last:
+            raise Unreachable
+        last = newest
+
+
 class MemoryClient:
     """Calls a store in this process."""
 
@@ -114,7 +129,7 @@ class MemoryClient:
 
     async def open_orders(self, note_class: NoteClass) -> tuple[SignedOrder, ...]:
         """The open orders of a class."""
-        return await self._exchange.open_orders(note_class)
+        return await _all(self._exchange.view.domain, lambda after: self._exchange.open_orders(note_class, after))
 
     async def events(self, start: int = 0) -> AsyncIterator[tuple[int, list[dict[str, Any]]]]:
         """The book's changes after batch ``start``."""
@@ -165,8 +180,17 @@ class HttpClient:
     async def open_orders(self, note_class: NoteClass) -> tuple[SignedOrder, ...]:
         """The open orders of a class."""
         query = "&".join(f"{name}={value}" for name, value in note_class._asdict().items())
-        answer = await self._call("GET", f"/v1/orders?{query}")
-        return tuple(wire.order_from_json(obj) for obj in answer["orders"])
+
+        async def part(after: bytes) -> tuple[SignedOrder, ...]:
+            more = f"&after={wire.hex_of(after)}" if after else ""
+            answer = await self._call("GET", f"/v1/orders?{query}{more}")
+            return tuple(wire.order_from_json(obj) for obj in answer["orders"])
+
+        return await _all(await self._domain(), part)
+
+    async def _domain(self) -> Domain:
+        described = await self._call("GET", "/v1")
+        return Domain(int(described["chain_id"]), Address(bytes.fromhex(described["contract"][2:])))
 
     async def events(self, start: int = 0) -> AsyncIterator[tuple[int, list[dict[str, Any]]]]:
         """The book's changes after batch ``start``, until the connection ends."""

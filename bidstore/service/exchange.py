@@ -24,6 +24,9 @@ from bidstore.service.tables import ORDERS
 from bidstore.service.view import LedgerView
 from bidstore.service.wire import Cancellation, cancellation_digest, hex_of, order_from_bytes
 
+ORDERS_AT_ONCE = 256
+"""Most orders of one answer."""
+
 
 class Exchange:
     """The bid store, as its clients see it."""
@@ -108,15 +111,20 @@ class Exchange:
         """Where an order stands. Raises :class:`~bidstore.errors.OrderUnknown`."""
         return await self.store.standing(order_id)
 
-    async def open_orders(self, note_class: NoteClass) -> tuple[SignedOrder, ...]:
-        """The open orders of a class, in the order of their ids, which says nothing about when they arrived."""
+    async def open_orders(self, note_class: NoteClass, after: bytes = b"") -> tuple[SignedOrder, ...]:
+        """The first open orders of a class after an id, in the order of their ids, which says nothing of their arrival.
+
+        Fewer than :data:`ORDERS_AT_ONCE` are the last.
+        """
         query = select(ORDERS.c.body).where(
             ORDERS.c.status == Status.OPEN.value,
             ORDERS.c.power_w == note_class.power_w,
             ORDERS.c.start == note_class.start,
             ORDERS.c.end == note_class.end,
+            ORDERS.c.id > after,
         )
-        return tuple(order_from_bytes(bytes(row.body)) for row in await self.store.rows(query.order_by(ORDERS.c.id)))
+        rows = await self.store.rows(query.order_by(ORDERS.c.id).limit(ORDERS_AT_ONCE))
+        return tuple(order_from_bytes(bytes(row.body)) for row in rows)
 
     def describe(self) -> dict[str, object]:
         """The ledger that orders are signed for, and the limits that clients should keep to."""

@@ -69,6 +69,22 @@ def test_a_cancelled_order_leaves_the_book_and_a_replayed_cancellation_is_refuse
     go(play())
 
 
+@both
+def test_a_book_of_many_orders_is_read_part_by_part(service, market, http, monkeypatch) -> None:
+    for module in ("exchange", "client"):
+        monkeypatch.setattr(f"bidstore.service.{module}.ORDERS_AT_ONCE", 2)
+
+    async def play():
+        async with service(http=http) as s:
+            for count in range(1, 6):
+                sale = market.sale()
+                await s.post(sale)
+                found = await s.client.open_orders(class_of(sale))
+                assert len({x.order for x in found}) == len(found) == count
+
+    go(play())
+
+
 def test_nobody_else_cancels_an_order(service, market) -> None:
     async def play():
         async with service() as s:
