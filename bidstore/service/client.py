@@ -7,12 +7,15 @@ order_id = await client.post(signed, domain, key)
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import select
 
+from assets.codec import is_nested_deeply
 from assets.domain import Domain
+from assets.errors import EncodingError
 from assets.keys import Address, Digest, SigningKey
 from assets.orders import SignedOrder, order_digest
 from bidstore import errors
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     import httpx2
 
     from bidstore.posting import Posting
+
+
+ANSWER_BYTES = 4 * 1024 * 1024
+"""Longest answer that is read; 256 orders with 16 FA notes each take about 2 MiB."""
 
 
 class Refused(Exception):
@@ -45,6 +52,28 @@ class Unreachable(Exception):
 
     def __str__(self) -> str:
         return "the bid store did not answer; post the order again: an order is never taken twice"
+
+
+class BadAnswer(Unreachable):
+    """What answered is no bid store, or a broken one."""
+
+    def __str__(self) -> str:
+        return "what answered is no sound bid store; check its address, or use another replica"
+
+
+@contextmanager
+def _sound() -> Iterator[None]:
+    """What a store answers is read as what anybody could have sent."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, EncodingError) as error:
+        raise BadAnswer from error
+
+
+def _json(data: bytes) -> Any:  # noqa: ANN401 - JSON
+    if is_nested_deeply(data):
+        raise ValueError("nested too deeply")
+    return json.loads(data)
 
 
 class Client(Protocol):
@@ -142,7 +171,6 @@ class MemoryClient:
 
 
 def _refused(error: Exception) -> Exception:
-    from assets.errors import EncodingError
     from bidstore.service.refusals import Busy, status_of
 
     if isinstance(error, errors.OrderRefused | errors.OrderUnknown | EncodingError | Busy):
@@ -160,12 +188,14 @@ class HttpClient:
     async def challenge(self) -> bytes:
         """A fresh challenge."""
         answer = await self._call("POST", "/v1/challenges")
-        return wire.digest_of(str(answer["challenge"]))
+        with _sound():
+            return wire.digest_of(answer["challenge"])
 
     async def submit(self, posting: "Posting", replaces: Digest | None = None) -> Digest:
         """Hand in a posting."""
         answer = await self._call("POST", "/v1/orders", wire.posting_to_bytes(posting, replaces))
-        return wire.digest_of(str(answer["order"]))
+        with _sound():
+            return wire.digest_of(answer["order"])
 
     async def withdraw(self, cancellation: Cancellation) -> None:
         """Hand in a cancellation."""
@@ -175,7 +205,8 @@ class HttpClient:
     async def standing(self, order_id: Digest) -> Standing:
         """Where an order stands."""
         answer = await self._call("GET", f"/v1/orders/{wire.hex_of(order_id)}")
-        return Standing(Status(answer["status"]), answer["reason"])
+        with _sound():
+            return Standing(Status(answer["status"]), None if answer["reason"] is None else str(answer["reason"]))
 
     async def open_orders(self, note_class: NoteClass) -> tuple[SignedOrder, ...]:
         """The open orders of a class."""
@@ -184,28 +215,34 @@ class HttpClient:
         async def part(after: bytes) -> tuple[SignedOrder, ...]:
             more = f"&after={wire.hex_of(after)}" if after else ""
             answer = await self._call("GET", f"/v1/orders?{query}{more}")
-            return tuple(wire.order_from_json(obj) for obj in answer["orders"])
+            with _sound():
+                return tuple(wire.order_from_json(obj) for obj in answer["orders"])
 
         return await _all(await self._domain(), part)
 
     async def _domain(self) -> Domain:
         described = await self._call("GET", "/v1")
-        return Domain(int(described["chain_id"]), Address(bytes.fromhex(described["contract"][2:])))
+        with _sound():
+            return Domain(int(described["chain_id"]), Address(bytes.fromhex(described["contract"][2:])))
 
     async def events(self, start: int = 0) -> AsyncIterator[tuple[int, list[dict[str, Any]]]]:
         """The book's changes after batch ``start``, until the connection ends."""
         import httpx2
 
-        number = None
+        number: int | None = None
+        changes: list[dict[str, Any]] | None = None
         try:
             async with self._http.stream("GET", f"{self._url}/v1/events?start={start}", timeout=None) as answer:
                 async for line in answer.aiter_lines():
-                    if line.startswith("id: "):
-                        number = int(line[4:])
-                    elif line.startswith("data: ") and number is not None:
-                        if changes := json.loads(line[6:]):  # empty: nothing happened
-                            yield number, changes
-                        number = None
+                    with _sound():
+                        if line.startswith("id: "):
+                            number = int(line[4:])
+                        elif line.startswith("data: ") and number is not None:
+                            changes = _json(line[6:].encode())
+                    if number is not None and changes:  # empty: nothing happened
+                        yield number, changes
+                    if changes is not None:
+                        number = changes = None
         except httpx2.TransportError as error:
             raise Unreachable from error
 
@@ -213,11 +250,17 @@ class HttpClient:
         import httpx2
 
         headers = {"Content-Type": "application/json"} if body else {}
+        data = bytearray()
         try:
-            answer = await self._http.request(method, self._url + path, content=body, headers=headers)
-            parsed = answer.json() if answer.content else {}
-        except (httpx2.TransportError, ValueError) as error:
+            async with self._http.stream(method, self._url + path, content=body, headers=headers) as answer:
+                async for chunk in answer.aiter_bytes():
+                    data += chunk
+                    if len(data) > ANSWER_BYTES:
+                        raise BadAnswer
+        except httpx2.TransportError as error:
             raise Unreachable from error
-        if answer.status_code >= 400:
-            raise Refused(str(parsed.get("type")), answer.status_code, str(parsed.get("detail")))
-        return parsed
+        with _sound():
+            parsed = _json(bytes(data)) if data else {}
+            if not answer.is_success:
+                raise Refused(str(parsed["type"]), answer.status_code, str(parsed["detail"]))
+            return parsed

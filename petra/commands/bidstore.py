@@ -71,13 +71,15 @@ def book(
         import httpx2
 
         from bidstore.posting import NoteClass
-        from bidstore.service.client import HttpClient, Refused, Unreachable
+        from bidstore.service.client import BadAnswer, HttpClient, Refused, Unreachable
 
         async def run() -> None:
             async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
                 client = HttpClient(url, http)
                 try:
                     orders = await client.open_orders(NoteClass(power_w, start, start if end is None else end))
+                except BadAnswer as bad:
+                    raise ValueError(str(bad)) from None
                 except Unreachable:
                     raise ConnectionError(f"nothing answers at {url}; start petra bidstore serve") from None
                 except Refused as refusal:

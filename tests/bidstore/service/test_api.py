@@ -80,6 +80,12 @@ def test_an_order_with_any_byte_changed_is_refused(running, market, data) -> Non
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_deeply_nested_bodies_are_refused(running) -> None:
+    for body in (b"[" * 30_000, b'{"signed":' * 3_000, b'{"a":[' * 5_000):
+        for path in ("/v1/orders", f"/v1/orders/0x{'0' * 64}/cancellation"):
+            assert running("POST", path, content=body).status_code == 400
+
+
 @given(body=st.binary(max_size=300))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_noise_is_refused_with_a_sentence(running, body) -> None:
