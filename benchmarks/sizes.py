@@ -37,6 +37,8 @@ class Sizes:
     profile_days: int
     polled: tuple[int, ...]
     """Meters that one process polls."""
+    power_flows: int
+    """Power flows of one batch."""
     statement_intervals: int
     """Intervals of a period that is stated."""
     statement_homes: tuple[int, ...]
@@ -64,6 +66,7 @@ FULL = Sizes(
     profile_homes=17,
     profile_days=184,
     polled=(2, 50, 500),
+    power_flows=35_040,
     statement_intervals=2976,
     statement_homes=(1, 100, 4_000),
     feeder_homes=30,
@@ -90,6 +93,7 @@ TINY = Sizes(
     profile_homes=2,
     profile_days=1,
     polled=(2,),
+    power_flows=3,
     statement_intervals=5,
     statement_homes=(1, 3),
     feeder_homes=10,

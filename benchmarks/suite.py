@@ -10,6 +10,7 @@ from benchmarks import (
     digests,
     feeder_loads,
     gas,
+    grid,
     mixes,
     plans,
     polling,
@@ -33,6 +34,7 @@ SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "auction": auctions.rows,
     "audit": audits.rows,
     "profiles": profiles.rows,
+    "grid": grid.rows,
 }
 
 METER_SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {

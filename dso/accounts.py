@@ -8,7 +8,8 @@ from enum import Enum
 from assets.notes import Kind
 from assets.port import Ledger
 from assets.statement import SignedStatement, Statement, billed_window, first_open_interval
-from assets.transactions import Authorisation, PriceChange, Regulate, Settlement, Withdraw, price_in_force
+from assets.transactions import Settlement, Withdraw, price_in_force
+from dso.registry import Registry
 
 
 class Reason(Enum):
@@ -110,9 +111,9 @@ class Accounts:
         """``gate_s``: seconds after the end of an interval before which its deposits must be on the ledger."""
         self._ledger = ledger
         self._gate_s = gate_s
+        self._interval_s = ledger.grid.interval_s
         self._cursor = 0
-        self._meters: dict[int, Authorisation] = {}
-        self._prices: list[PriceChange] = []
+        self._registry = Registry()
         self._fa_withdrawn_nano: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self._received: dict[int, list[SignedStatement]] = {}
         self.contradictions: list[tuple[SignedStatement, SignedStatement]] = []
@@ -125,11 +126,25 @@ class Accounts:
         """
         now_s = self._follow()
         s = signed.statement
-        grant = self._meters.get(s.meter)
-        if grant is None:
+        standing = self._registry.standing(s.meter, now_s)
+        if standing is None:
             raise StatementRefused(s.meter, Reason.UNKNOWN_METER)
-        if signed.signer(self._ledger.domain) != grant.key:
+        if signed.signer(self._ledger.domain) != standing.authorisation.key:
             raise StatementRefused(s.meter, Reason.BAD_SIGNATURE)
+        self._book(signed, now_s)
+
+    def restore(self, signed: SignedStatement) -> None:
+        """Book again, from the store, a statement that was booked before: the meter may have another key by now.
+
+        Raises :class:`StatementRefused` for one that cannot have been booked.
+        """
+        now_s = self._follow()
+        if not self._registry.has_had_key(signed.statement.meter, signed.signer(self._ledger.domain)):
+            raise StatementRefused(signed.statement.meter, Reason.BAD_SIGNATURE)
+        self._book(signed, now_s)
+
+    def _book(self, signed: SignedStatement, now_s: int) -> None:
+        s = signed.statement
         booked = self._received.get(s.meter, [])
         if s.nonce < len(booked):
             same = booked[s.nonce]
@@ -147,12 +162,26 @@ class Accounts:
         self._check_totals(s)
         self._received.setdefault(s.meter, []).append(signed)
 
-    def missing(self, first: int, last: int) -> tuple[Missing, ...]:
-        """Which authorised meters have not stated which parts of the intervals ``first..last``."""
+    def registry(self) -> Registry:
+        """Meters, feeders and prices as the ledger has them now."""
         self._follow()
+        return self._registry
+
+    def covers(self, meter: int, first: int, last: int) -> bool:
+        """Whether a booked statement of the meter has any of the intervals ``first..last``."""
+        return any(s.first <= last and first <= s.last for s in self._statements(meter))
+
+    def missing(self, first: int, last: int) -> tuple[Missing, ...]:
+        """Which meters have not stated which parts of the intervals ``first..last`` since they were installed.
+
+        Raises ``ValueError`` for a period that ends before it starts.
+        """
+        if first > last:
+            raise ValueError(f"the period {first}..{last} ends before it starts; give its first interval first")
+        now_s = self._follow()
         gaps = []
-        for meter in sorted(self._meters):
-            t = first
+        for meter in sorted(self._registry.grants(now_s)):
+            t = max(first, (self._registry.installed_s(meter) - self._ledger.grid.genesis_s) // self._interval_s)
             for s in sorted(self._statements(meter), key=lambda s: s.first):
                 if s.last < t or s.first > last:
                     continue
@@ -173,13 +202,14 @@ class Accounts:
         feeder with meters was not measured or one without meters was.
         """
         missing = self.missing(first, last)
-        feeders = {grant.feeder for grant in self._meters.values()}
+        feeder_of = {meter: grant.feeder for meter, grant in self._registry.grants(self._ledger.now_s).items()}
+        feeders = set(feeder_of.values())
         if feeders != set(measured_wh_by_feeder):
             raise ValueError(f"give a measurement for each of the feeders {sorted(feeders)} and for no other")
         residual_wh: defaultdict[int, int] = defaultdict(int)
         owed_nano = paid_nano = fa_outstanding_nano = 0
         for s in self._within(first, last):
-            residual_wh[self._meters[s.meter].feeder] += s.residual_wh
+            residual_wh[feeder_of[s.meter]] += s.residual_wh
             owed_nano += s.energy_nano
             paid_nano += s.bill_nano
             fa_outstanding_nano += s.fa_withdrawn_nano - s.fa_deposited_nano
@@ -213,7 +243,7 @@ class Accounts:
         if s.fa_withdrawn_nano != sum(withdrawn_nano[t] for t in range(s.first, s.last + 1) if t in withdrawn_nano):
             raise StatementRefused(s.meter, Reason.WRONG_FA)
         grid = self._ledger.grid
-        prices = [price_in_force(self._prices, grid.start_s(t)) for t in range(s.first, s.last + 1)]
+        prices = [price_in_force(self._registry.prices, grid.start_s(t)) for t in range(s.first, s.last + 1)]
         known = [p for p in prices if p is not None]
         if len(known) != len(prices):
             raise StatementRefused(s.meter, Reason.WRONG_PRICE)
@@ -227,14 +257,12 @@ class Accounts:
         """Read the ledger on; returns a ledger time up to which everything was read."""
         now_s = self._ledger.now_s
         for entry in self._ledger.entries(self._cursor):
-            match entry.signed.tx:
-                case Regulate() as tx:
-                    self._meters.update({grant.meter: grant for grant in tx.authorise})
-                    self._prices.extend(tx.prices)
-                case Withdraw() as tx:
-                    window = billed_window(self._ledger.grid, tx.window, entry.time_s, self._gate_s)
-                    amount_nano = sum(note.amount_nano for note in tx.outputs if note.kind == Kind.FA)
-                    self._fa_withdrawn_nano[tx.meter][window] += amount_nano
+            self._registry.follow(entry)
+            tx = entry.signed.tx
+            if isinstance(tx, Withdraw):
+                window = billed_window(self._ledger.grid, tx.window, entry.time_s, self._gate_s)
+                amount_nano = sum(note.amount_nano for note in tx.outputs if note.kind == Kind.FA)
+                self._fa_withdrawn_nano[tx.meter][window] += amount_nano
             self._cursor = entry.seq + 1
         return now_s
 

@@ -15,7 +15,8 @@ from assets.keys import Address
 from assets.notes import Kind
 from assets.port import Entry
 from assets.statement import billed_window, first_open_interval
-from assets.transactions import Domain, PriceChange, Regulate, Settlement, Withdraw, price_in_force
+from assets.transactions import Domain, Settlement, Withdraw, price_in_force
+from dso.registry import Registry
 
 _PERIODS_KEPT = 64
 """Of how many periods prices are kept at most: strangers may name any."""
@@ -51,8 +52,7 @@ class PrivateStatements:
         """``gate_s``: seconds after the end of an interval before which its deposits must be on the ledger."""
         self._ledger, self._gate_s, self._group = ledger, gate_s, group
         self._cursor = 0
-        self._keys: dict[int, Address] = {}
-        self._prices: list[PriceChange] = []
+        self._registry = Registry()
         self._periods: dict[tuple[int, int, int], Prices] = {}
         self._fa_withdrawn_nano: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self._sheets: defaultdict[int, list[SignedSheet]] = defaultdict(list)
@@ -60,15 +60,16 @@ class PrivateStatements:
         self.contradictions: list[tuple[SignedSheet, SignedSheet]] = []
         """Pairs of different sheets that a meter signed for one interval: the one kept, the one refused."""
 
-    def receive_sheet(self, signed: SignedSheet) -> None:
-        """Keep a sheet; the same one again changes nothing.
+    def receive_sheet(self, signed: SignedSheet, restored: bool = False) -> None:
+        """Keep a sheet; the same one again changes nothing. ``restored``: from the desk's own store, see :meth:`check`.
 
         Raises :class:`~assets.commitments.errors.BadStatement` for an unknown meter, a wrong signature, intervals that
         still take deposits, or intervals of which the meter signed another sheet before.
         """
         now_s = self._follow()
         sheet = signed.sheet
-        verify_sheet(signed, self._ledger.domain, self._group, self._key(sheet.meter))
+        signer = signed.signer(self._ledger.domain, self._group) if restored else None
+        verify_sheet(signed, self._ledger.domain, self._group, self._key(sheet.meter, signer))
         for kept in self._sheets[sheet.meter]:
             if kept.sheet == sheet:
                 return
@@ -81,17 +82,21 @@ class PrivateStatements:
             raise BadStatement(sheet.meter, "last", f"interval {sheet.last} still takes deposits")
         self._sheets[sheet.meter].append(signed)
 
-    def receive(self, signed: SignedPrivateStatement) -> None:
+    def receive(self, signed: SignedPrivateStatement, restored: bool = False) -> None:
         """Verify a statement against the sheets received and the ledger, and book it.
 
         Raises :class:`~assets.commitments.errors.BadStatement` with the name of the field; nothing is booked then.
         """
         booked = self._booked[signed.statement.meter]
-        self.check(signed, nonce=len(booked), first=booked[-1].statement.last + 1 if booked else None)
+        self.check(signed, len(booked), booked[-1].statement.last + 1 if booked else None, restored)
         booked.append(signed)
 
-    def check(self, signed: SignedPrivateStatement, nonce: int, first: int | None = None) -> None:
+    def check(
+        self, signed: SignedPrivateStatement, nonce: int, first: int | None = None, restored: bool = False
+    ) -> None:
         """Verify a statement as the one with number ``nonce`` whose period starts at ``first``; book nothing.
+
+        ``restored``: it was booked before, and is good if signed with a key that the meter ever had.
 
         Raises :class:`~assets.commitments.errors.BadStatement` with the name of the field.
         """
@@ -100,11 +105,12 @@ class PrivateStatements:
         touching = [k.sheet for k in self._sheets[s.meter] if k.sheet.first <= s.last and s.first <= k.sheet.last]
         if not touching:
             raise BadStatement(s.meter, "sheets", f"interval {s.first} is missing")
+        signer = signed.signer(self._ledger.domain, self._group) if restored else None
         expected = Expected(
             domain=self._ledger.domain,
             group=self._group,
             meter=s.meter,
-            key=self._key(s.meter),
+            key=self._key(s.meter, signer),
             nonce=nonce,
             first=first,
             prices=self._prices_of(s.first, s.last),
@@ -112,15 +118,20 @@ class PrivateStatements:
         )
         verify_statement(signed, sorted(touching, key=lambda sheet: sheet.first), expected)
 
-    def check_signature(self, signed: SignedPrivateStatement) -> None:
-        """The meter that the ledger authorises signed the statement; that alone, for a judge.
+    def check_signature(self, signed: SignedPrivateStatement, sheets: Sequence[SignedSheet] = ()) -> None:
+        """The meter that the ledger authorises signed the statement, and ``sheets``; that alone, for a judge.
 
         Raises :class:`~assets.commitments.errors.BadStatement`.
         """
         self._follow()
         meter = signed.statement.meter
-        if signed.signer(self._ledger.domain, self._group) != self._key(meter):
+        key = self._key(meter)
+        if signed.signer(self._ledger.domain, self._group) != key:
             raise BadStatement(meter, "signature", "not signed with the key that the ledger authorises")
+        for sheet in sheets:
+            if sheet.sheet.meter != meter:
+                raise BadStatement(meter, "sheets", f"a sheet of meter {sheet.sheet.meter} is among them")
+            verify_sheet(sheet, self._ledger.domain, self._group, key)
 
     def receive_all(self, publications: Sequence[SignedPrivateStatement]) -> list[BadStatement]:
         """Book all that verify; what is wrong with the others."""
@@ -148,16 +159,20 @@ class PrivateStatements:
             if first <= signed.statement.first <= signed.statement.last <= last and signed.statement.fa_withdrawn_nano
         )
 
-    def _key(self, meter: int) -> Address:
-        if meter not in self._keys:
+    def _key(self, meter: int, once: Address | None = None) -> Address:
+        """The key in force, or ``once`` if that is or was the meter's."""
+        if once is not None and self._registry.has_had_key(meter, once):
+            return once
+        standing = self._registry.standing(meter, self._ledger.now_s)
+        if standing is None:
             raise BadStatement(meter, "meter", "the ledger knows no such meter")
-        return self._keys[meter]
+        return standing.authorisation.key
 
     def _prices_of(self, first: int, last: int) -> Prices:
         """The ledger's prices of a period; none if an interval has none. Kept, because all homes have the same."""
-        known = (first, last, len(self._prices))
+        known = (first, last, len(self._registry.prices))
         if known not in self._periods:
-            grid, prices = self._ledger.grid, self._prices
+            grid, prices = self._ledger.grid, self._registry.prices
             try:
                 found = prices_of(first, last, lambda t: price_in_force(prices, grid.start_s(t)))
             except ValueError:
@@ -175,13 +190,11 @@ class PrivateStatements:
         """Read the ledger on; returns a ledger time up to which everything was read."""
         now_s = self._ledger.now_s
         for entry in self._ledger.entries(self._cursor):
-            match entry.signed.tx:
-                case Regulate() as tx:
-                    self._keys.update({grant.meter: grant.key for grant in tx.authorise})
-                    self._prices.extend(tx.prices)
-                case Withdraw() as tx:
-                    window = billed_window(self._ledger.grid, tx.window, entry.time_s, self._gate_s)
-                    amount_nano = sum(note.amount_nano for note in tx.outputs if note.kind == Kind.FA)
-                    self._fa_withdrawn_nano[tx.meter][window] += amount_nano
+            self._registry.follow(entry)
+            tx = entry.signed.tx
+            if isinstance(tx, Withdraw):
+                window = billed_window(self._ledger.grid, tx.window, entry.time_s, self._gate_s)
+                amount_nano = sum(note.amount_nano for note in tx.outputs if note.kind == Kind.FA)
+                self._fa_withdrawn_nano[tx.meter][window] += amount_nano
             self._cursor = entry.seq + 1
         return now_s

@@ -1,4 +1,4 @@
-"""The command line: ``petra simulate``, ``petra audit``, ``petra chain``.
+"""The command line: ``petra simulate``, ``petra audit``, ``petra chain``, ``petra dso``, ``petra statement``.
 
 Exit codes: 0 done; 1 the audit found a contradiction; 2 the input or the machine is at fault, said in one sentence.
 """
@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from assets.units import format_amount
 from petra import tables
-from petra.commands import bidstore, chain, meter, mix, statement
+from petra.commands import bidstore, chain, dso_control, meter, mix, statement
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
@@ -47,6 +47,7 @@ app = typer.Typer(
 app.add_typer(bidstore.app, name="bidstore")
 app.add_typer(chain.app, name="chain")
 app.add_typer(meter.app, name="meter")
+app.add_typer(dso_control.app, name="dso")
 app.add_typer(mix.app, name="mix")
 app.add_typer(statement.app, name="statement")
 

@@ -72,11 +72,14 @@ class Meter:
         """Deposits at this meter's own addresses that do not count, with the reason, in the order of the ledger."""
         return tuple(self._tally.refused)
 
-    def withdraw(self, window: int, nonce: int, owners: Sequence[Address]) -> Signed[Withdraw]:
+    def withdraw(
+        self, window: int, nonce: int, owners: Sequence[Address], notes: StandardSet | None = None
+    ) -> Signed[Withdraw]:
         """The signed withdrawal of the standard set for delivery interval ``window``.
 
         ``nonce`` is the ledger's next for this meter; ``owners`` are fresh addresses of the prosumer, one per note,
-        EPA first, then ECA, then FA.
+        EPA first, then ECA, then FA. ``notes``: the set that all homes issue instead, where the DSO's limits leave no
+        room for the meter's own.
 
         Raises ``ValueError`` for a wrong number of owners, an address used before or at which this meter takes
         deposits, or a window that is closed or whose notes are on the ledger already.
@@ -85,7 +88,7 @@ class Meter:
             raise ValueError(f"the notes of window {window} are on the ledger; a home has one standard set per window")
         if window < 0 or self._tally.is_final(window):
             raise ValueError(f"window {window} is closed; withdraw for an interval that is still open")
-        outputs = self._standard_set.notes(window, owners)
+        outputs = (notes or self._standard_set).notes(window, owners)
         fresh = set(owners)
         if len(fresh) != len(owners) or fresh & self._owners:
             raise ValueError("an owner address was used before; give one fresh address per note")

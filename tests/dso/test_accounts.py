@@ -11,7 +11,16 @@ from assets.keys import Address, ThrowAwayKeys
 from assets.ledger import SpecLedger
 from assets.notes import fa
 from assets.statement import SignedStatement, Statement, sign_statement
-from assets.transactions import Authorisation, Domain, FeederCapacity, PriceChange, Settlement, Withdraw, sign
+from assets.transactions import (
+    Authorisation,
+    Domain,
+    FeederCapacity,
+    PriceChange,
+    Regulate,
+    Settlement,
+    Withdraw,
+    sign,
+)
 from dso.accounts import Accounts, FeederBalance, Missing, Reason, StatementRefused
 from dso.operator import Dso
 from dso.tariff import Tariff
@@ -204,6 +213,46 @@ def test_a_banned_meter_still_owes_and_a_new_key_replaces_the_old_one(world: Wor
     later = stated(0, 4, 7, nonce=1)
     assert refusal(world, signed(later)) is Reason.BAD_SIGNATURE
     world.accounts.receive(sign_statement(DOMAIN, later, NEW_KEY))
+
+
+def scheduled(world: World, time_s: int, *grants: Authorisation) -> None:
+    tx = Regulate(world.ledger.regulation_nonce(), authorise=grants, time_s=time_s)
+    world.ledger.submit([sign(DOMAIN, tx, DSO_KEY)])[0].require()
+
+
+def test_a_key_authorised_for_later_signs_nothing_before_and_everything_after(world: World) -> None:
+    change_s = world.ledger.now_s + 100
+    scheduled(world, change_s, Authorisation(0, NEW_KEY.address, 1, 1, 1, 1))
+    first, later = stated(0, 0, 3), stated(0, 4, 7, nonce=1)
+    assert refusal(world, sign_statement(DOMAIN, first, NEW_KEY)) is Reason.BAD_SIGNATURE
+    world.accounts.receive(signed(first))
+    world.ledger.advance_to(change_s)
+    assert refusal(world, signed(later)) is Reason.BAD_SIGNATURE
+    world.accounts.receive(sign_statement(DOMAIN, later, NEW_KEY))
+
+
+def test_a_meter_owes_statements_from_its_installation_on(world: World) -> None:
+    install_s = GRID.start_s(30) - 1
+    scheduled(world, install_s - 50, Authorisation(3, NEW_KEY.address, 1, 1, 1, 1))
+    scheduled(world, install_s, Authorisation(3, NEW_KEY.address, 1, 1, 1, 1))  # replaces the date above
+    statement = sign_statement(DOMAIN, stated(3, 0, 3), NEW_KEY)
+    assert refusal(world, statement) is Reason.UNKNOWN_METER
+    assert 3 not in {m.meter for m in world.accounts.missing(0, 7)}
+    world.ledger.advance_to(GRID.end_s(40))
+    assert world.accounts.missing(20, 40)[-1] == Missing(3, 29, 40)
+
+
+def test_what_was_booked_is_restored_though_the_meter_has_another_key_now(world: World) -> None:
+    first = signed(stated(0, 0, 3))
+    world.accounts.receive(first)
+    scheduled(world, 0, Authorisation(0, NEW_KEY.address, 1, 1, 1, 1))
+    again = Accounts(world.ledger, GATE_S)
+    again.restore(first)
+    with pytest.raises(StatementRefused):
+        again.receive(first)
+    with pytest.raises(StatementRefused, match="not signed"):
+        again.restore(sign_statement(DOMAIN, stated(0, 4, 7, nonce=1), DSO_KEY))
+    again.receive(sign_statement(DOMAIN, stated(0, 4, 7, nonce=1), NEW_KEY))
 
 
 def test_an_interval_without_a_price_cannot_be_billed() -> None:

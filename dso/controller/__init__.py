@@ -1,0 +1,1 @@
+"""Microgrid controller: forecast, control signal, and the prices and limits that follow from it."""

@@ -1,0 +1,1 @@
+"""The operator's service: takes in statements over HTTP, keeps them, reports on them."""

@@ -1,0 +1,33 @@
+"""The desk's commands on a real node: nothing is regulated without approvals."""
+
+from typer.testing import CliRunner
+
+from dso.desk import keystore
+from petra.cli import app
+
+PASSPHRASE = {"PETRA_DSO_PASSPHRASE": "correct horse"}
+
+
+def dso(*args):
+    return CliRunner().invoke(app, ["dso", *map(str, args)], env=PASSPHRASE)
+
+
+def test_a_proposal_without_its_approvals_is_not_released_and_the_audit_knows_all_that_was(
+    tmp_path, anvil_url, monkeypatch
+):
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
+    desk = ("--desk", tmp_path / "desk")
+    addresses = [dso("key", tmp_path / f"approver{i}.json").stdout.strip() for i in range(2)]
+    made = dso("init", *desk, "--node", anvil_url, "--required", 2, *(x for a in addresses for x in ("--approver", a)))
+    assert made.exit_code == 0, made.output
+    assert "2 approvals are needed" in dso("limits", "3:4000:6000", *desk).output
+    (proposal,) = (tmp_path / "desk" / "proposals").glob("*.json")
+    for i in range(2):
+        refused = dso("release", proposal, *desk)
+        assert refused.exit_code == 2
+        assert f"{i} of 2 approvals" in refused.output
+        assert "0 on the ledger" in dso("audit", *desk).output
+        approved = dso("approve", proposal, "--keystore", tmp_path / f"approver{i}.json", *desk)
+        assert approved.exit_code == 0, approved.output
+    assert "released" in dso("release", proposal, *desk).output
+    assert "1 on the ledger" in dso("audit", *desk).output
