@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from assets.units import format_amount
 from petra import tables
-from petra.commands import board, chain, dso_control, meter, mix, onion, privacy, statement
+from petra.commands import bidstore, board, chain, dso_control, meter, mix, onion, privacy, statement
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
@@ -57,6 +57,7 @@ app = typer.Typer(
     help="Private, safe and settled energy trading between the homes of a microgrid.",
 )
 
+app.add_typer(bidstore.app, name="bidstore")
 app.add_typer(board.app, name="board")
 app.add_typer(chain.app, name="chain")
 app.add_typer(meter.app, name="meter")
