@@ -17,6 +17,7 @@ from assets.commitments.statement import PrivateStatement
 from assets.statement import SignedStatement, Statement
 from contracts.errors import NodeError, NodeUnreachable, Reorganised
 from dso.accounts import Reason, StatementRefused
+from dso.service.bodies import CheckedBodies
 from dso.service.gauges import Gauges
 from dso.service.intake import Intake
 from dso.service.private_intake import MAX_BYTES, PrivateIntake
@@ -55,6 +56,7 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
         raise ImportError("the service needs FastAPI; run: pip install 'petra[service]'") from error
 
     app = FastAPI(title="PETra DSO", version="1")
+    app.add_middleware(CheckedBodies, apart="/private-statements")
     registry = CollectorRegistry()
     received = Counter("petra_dso_statements", "Statements received, by verdict", ["verdict"], registry=registry)
     gauges = Gauges(registry)

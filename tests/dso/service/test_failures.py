@@ -125,6 +125,21 @@ def test_a_period_that_ends_before_it_starts_is_refused(world):
     assert (refused.status_code, refused.json()["detail"][:17]) == (422, "the period 5..1 e")
 
 
+@pytest.mark.parametrize("path", ["/statements", "/reconciliation?first=0&last=0"])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[" * 50_000, 422),  # where the recursion limit was raised, it crashes the interpreter
+        (('["\u2200",' + "[" * 25_000).encode("utf-16"), 422),  # a quote in the middle of a letter
+        (b" " * 70_000, 413),
+    ],
+)
+def test_a_body_that_would_crash_the_json_parser_never_reaches_it_whoever_sent_it(world, path, body, status):
+    answer = world.client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["detail"][:6]) in {(422, "the bo"), (413, "a body")}
+    assert answer.status_code == status
+
+
 def test_openapi_says_how_to_authorise(world):
     description = world.client.get("/openapi.json").json()
     assert description["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
