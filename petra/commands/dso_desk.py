@@ -22,6 +22,12 @@ Folder = Annotated[Path, typer.Option("--desk", help="The desk's folder.")]
 Passphrase = Annotated[
     str, typer.Option(envvar="PETRA_DSO_PASSPHRASE", prompt=True, hide_input=True, help="Of the keystore.")
 ]
+NewPassphrase = Annotated[
+    str,
+    typer.Option(
+        envvar="PETRA_DSO_PASSPHRASE", prompt=True, confirmation_prompt=True, hide_input=True, help="Of the keystore."
+    ),
+]
 From = Annotated[int | None, typer.Option("--from", min=0, help="Interval from which it holds; at once.")]
 DESK = Path("desk")
 
@@ -70,7 +76,7 @@ def _when(desk: Path, interval: int | None) -> int:
 
 @app.command()
 def init(
-    passphrase: Passphrase,
+    passphrase: NewPassphrase,
     desk: Folder = DESK,
     node: Annotated[str, typer.Option(help="URL of the ledger's node.")] = "http://127.0.0.1:8545",
     interval_s: Annotated[int, typer.Option(min=1, help="Seconds of a delivery interval.")] = 900,
@@ -88,7 +94,7 @@ def init(
     with one_sentence_errors():
         policy = Policy(required, tuple(address(text) for text in approver or ()))
         w3 = nodes.connect(node)
-        desk.mkdir(parents=True, exist_ok=True)
+        desk.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(desk.iterdir()):
             raise ValueError(f"{desk} is not empty; a desk is made in a folder of its own")
         key = create_key(desk / "dso.json", passphrase)
@@ -100,7 +106,7 @@ def init(
 
 
 @app.command()
-def key(passphrase: Passphrase, path: Annotated[Path, typer.Argument(help="A file that does not exist.")]) -> None:
+def key(passphrase: NewPassphrase, path: Annotated[Path, typer.Argument(help="A file that does not exist.")]) -> None:
     """Make a keystore, for an approver; prints its address."""
     from dso.desk.keystore import create_key
 
@@ -174,6 +180,7 @@ def rotate(passphrase: Passphrase, desk: Folder = DESK) -> None:
     from dso.desk.keystore import create_key, open_key
 
     with one_sentence_errors():
+        signer_of(*open_desk(desk), passphrase)  # a successor with another passphrase would lock the desk
         following = desk / "dso-next.json"
         fresh = open_key(following, passphrase) if following.exists() else create_key(following, passphrase)
         act(desk, passphrase, Regulate(0, successor=fresh.address), f"the DSO's key is now 0x{fresh.address.hex()}")

@@ -168,3 +168,33 @@ def test_a_rotation_hands_over_to_a_key_that_signs_as_well_and_is_finished_after
     assert open_key(tmp_path / "dso-retired-0.json", "correct horse").address == DSO.address
     with pytest.raises(ValueError, match="not the DSO's"):
         release(desk, ENROL, A, B)
+
+
+def test_a_rotation_killed_between_its_two_renames_is_finished_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
+    create_key(tmp_path / "dso-retired-0.json", "correct horse")
+    following = create_key(tmp_path / "dso-next.json", "correct horse")
+    key, successor = open_desk_keys(tmp_path, "correct horse", following.address)
+    assert (key.address, successor) == (following.address, None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dso-retired-0.json", "dso.json"]
+
+
+def test_a_keystore_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keystore.os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        create_key(tmp_path / "dso-next.json", "correct horse")
+    monkeypatch.undo()
+    assert not (tmp_path / "dso-next.json").exists()
+    assert create_key(tmp_path / "dso-next.json", "correct horse") is not None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", "no JSON"])
+def test_what_is_no_keystore_is_refused(tmp_path, text):
+    (tmp_path / "dso.json").write_text(text)
+    with pytest.raises(ValueError, match="no keystore"):
+        open_key(tmp_path / "dso.json", "correct horse")
