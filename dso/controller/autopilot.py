@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from assets.notes import Kind
 from assets.port import Receipt
+from assets.rules.state import Ruling
 from assets.transactions import Authorisation, FeederCapacity, PriceChange, Regulate, Withdraw
 from dso.controller.controller import Controller, Decision
 from dso.controller.forecast import BookDepth, forecast, issued_power_w
@@ -106,6 +107,11 @@ class Autopilot:
         feeders, now_s = self._check.feeders, self._follow()
         if not any(self._registry.standing(meter, now_s) for meter in self._nameplate):
             raise ValueError("none of these meters is installed; authorise them first: there is nothing to guard")
+        for meter in sorted(self._registry.meters):
+            standing = self._registry.standing(meter, now_s)
+            if standing is not None and not standing.banned and standing.authorisation.feeder not in feeders:
+                feeder = standing.authorisation.feeder
+                raise ValueError(f"meter {meter} is on feeder {feeder}, which the network has not; ban it, or place it")
         base = {f: (base_w or {}).get(f, [0] * (last - first + 1)) for f in feeders}
         requests = [
             Request(
@@ -147,10 +153,8 @@ class Autopilot:
         for meter, plate in self._nameplate.items():
             standing = self._registry.standing(meter, now_s)
             if standing is not None and not standing.banned:
-                if plate.feeder not in asked:
-                    raise ValueError(f"meter {meter} is on feeder {plate.feeder}, which the network has not")
                 eca_w = plate.max_eca_w * self._own_permille(t) // WHOLE
-                asked[plate.feeder] += eca_w if kind == Kind.ECA else plate.max_epa_w
+                asked[standing.authorisation.feeder] += eca_w if kind == Kind.ECA else plate.max_epa_w
         return tuple(max(w, self._issued_w.get((f, t, kind), 0)) for f, w in asked.items())
 
     def _decide(self, check: GridCheck, requests: list[Request]) -> list[Cut]:
@@ -182,11 +186,15 @@ class Autopilot:
                 due = due or _due(old.max_eca_w, new.max_eca_w, plate.max_eca_w)
                 due = due or _due(old.max_epa_w, new.max_epa_w, plate.max_epa_w)
         changed = []
-        for c in capacities:
-            held = self._registry.capacity(c.feeder, now_s)
-            if held != c:
-                changed.append(c)
-                due = due or held is None or c.export_w < held.export_w or c.import_w < held.import_w
+        for safe in capacities:
+            ruled = self._registry.feeders.get(safe.feeder, Ruling[FeederCapacity]())
+            held, later = ruled.at(now_s), ruled.latest
+            too_high = any(r is None or _lowest(safe, r) != r for r in (held, later))
+            if held == later != safe:
+                changed.append(safe)
+            elif too_high:  # this replaces what is ruled for later, so it must not be above that
+                changed.append(_lowest(safe, held, later))
+            due = due or too_high
         return Regulate(0, feeders=tuple(changed), authorise=tuple(grants)) if due else None
 
     def _release(self, tx: Regulate) -> Receipt:
@@ -205,6 +213,11 @@ class Autopilot:
                         self._issued_w[key] = self._issued_w.get(key, 0) + note.power_w
             self._cursor = entry.seq + 1
         return now_s
+
+
+def _lowest(safe: FeederCapacity, *ruled: FeederCapacity | None) -> FeederCapacity:
+    known = [safe, *(r for r in ruled if r is not None)]
+    return FeederCapacity(safe.feeder, min(r.export_w for r in known), min(r.import_w for r in known))
 
 
 def _due(held_w: int, right_w: int, nameplate_w: int) -> bool:

@@ -111,6 +111,32 @@ def test_a_ban_is_not_lifted_and_a_key_ruled_for_later_is_not_lost(tmp_path, che
     assert held.max_eca_w < 60_000
 
 
+def test_a_feeder_capacity_ruled_for_later_is_not_trusted_and_not_lost(tmp_path, check):
+    ledger, autopilot = world(tmp_path, check, 60_000)
+    autopilot.guard(0, 0).receipt.require()
+    safe = autopilot.desk.registry().capacity(FEEDERS[0], ledger.now_s)
+    later = FeederCapacity(FEEDERS[0], 10**9, 10**9), FeederCapacity(FEEDERS[1], 10, 20)
+    ruled = Regulate(2, feeders=later, time_s=GRID.start_s(1))
+    ledger.submit([sign(DOMAIN, ruled, DSO)])[0].require()
+    autopilot.guard(1, 1).receipt.require()
+    assert autopilot.guard(1, 1).receipt is None
+    ledger.advance_to(GRID.start_s(1))
+    registry = autopilot.desk.registry()
+    assert registry.capacity(FEEDERS[0], ledger.now_s) == safe
+    assert registry.capacity(FEEDERS[1], ledger.now_s) == later[1]
+
+
+def test_an_installed_meter_that_the_network_cannot_place_is_named(tmp_path, check):
+    ledger, autopilot = world(tmp_path, check, 1000)
+    elsewhere = Authorisation(77, METER.address, 99, 10**6, 10**6, 0)
+    ruled = Regulate(1, feeders=(FeederCapacity(99, 10**9, 10**9),), authorise=(elsewhere,))
+    ledger.submit([sign(DOMAIN, ruled, DSO)])[0].require()
+    with pytest.raises(ValueError, match="meter 77 is on feeder 99, which the network has not"):
+        autopilot.guard(0, 0)
+    ledger.submit([sign(DOMAIN, Regulate(2, ban=(77,)), DSO)])[0].require()
+    assert autopilot.guard(0, 0).shares.eca == 1000
+
+
 def test_a_day_of_prices_is_on_the_ledger_before_it_begins_and_is_never_inverted(tmp_path, check):
     ledger, autopilot = world(tmp_path, check, 1000, Controller(PER_DAY))
     history = {0: 100, 1: 5000, 2: 2000, 3: 1000}
