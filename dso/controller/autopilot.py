@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from assets.notes import Kind
 from assets.port import Receipt
 from assets.rules.state import Ruling
-from assets.transactions import Authorisation, FeederCapacity, PriceChange, Regulate, Withdraw
+from assets.transactions import Authorisation, FeederCapacity, PriceChange, Regulate, Withdraw, price_in_force
 from dso.controller.controller import Controller, Decision
 from dso.controller.forecast import BookDepth, forecast, issued_power_w
 from dso.desk.desk import Desk, Signer
@@ -74,6 +74,8 @@ class Autopilot:
     ) -> tuple[Decision, ...]:
         """Decide on a day's prices and publish them; ``base`` is the tariff. Call before the day begins.
 
+        After the day, prices are what they were ruled to be before.
+
         Raises what the ledger refuses, and ``ValueError`` without a controller or history.
         """
         if self._controller is None:
@@ -92,8 +94,19 @@ class Autopilot:
                 changes.append(change)
         moved = [f"interval {d.t}, level {d.level:+d}: {d.reason}" for d in decisions if d.level]
         self.desk.log.append("plan", ledger.now_s, first=first, last=last, moved=moved)
-        self._release(Regulate(0, prices=tuple(changes)))
+        self._release(Regulate(0, prices=(*changes, *self._ruled_from(last + 1))))
         return decisions
+
+    def _ruled_from(self, t: int) -> list[PriceChange]:
+        """The prices ruled for ``t`` and later. A record overrides all before it, so these have to be made again."""
+        self._follow()
+        prices, start_s = self._registry.prices, self.desk.ledger.grid.start_s(t)
+        found: list[PriceChange] = []
+        for time_s in (start_s, *sorted({p.time_s for p in prices if p.time_s > start_s})):
+            price = price_in_force(prices, time_s)
+            if price is not None and (not found or replace(price, time_s=found[-1].time_s) != found[-1]):
+                found.append(replace(price, time_s=time_s))
+        return found
 
     def guard(self, first: int, last: int, base_w: Mapping[int, Sequence[int]] | None = None) -> Guarded:
         """Check the intervals ``first..last`` and set the limits that are safe in all of them. Call before notes.

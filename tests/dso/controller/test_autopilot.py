@@ -151,6 +151,17 @@ def test_a_day_of_prices_is_on_the_ledger_before_it_begins_and_is_never_inverted
     assert "interval 5, level +1" in autopilot.desk.log.actions[0]["moved"][1]
 
 
+def test_after_the_planned_day_prices_are_what_they_were_ruled_to_be(tmp_path, check):
+    ledger, autopilot = world(tmp_path, check, 1000, Controller(PER_DAY))
+    dearer = PriceChange(GRID.start_s(9), 300_000, 90_000)
+    ledger.submit([sign(DOMAIN, Regulate(1, prices=(dearer,)), DSO)])[0].require()
+    before = [ledger.price_at(t).consumption_nano_per_wh for t in (3, 8, 9, 50)]
+    for _ in range(2):
+        assert autopilot.plan_day(4, lambda t: BASE, {0: 100, 1: 5000, 2: 2000, 3: 1000})[-1].level < 0
+    assert ledger.price_at(7).consumption_nano_per_wh < BASE.consumption_nano_per_wh
+    assert [ledger.price_at(t).consumption_nano_per_wh for t in (3, 8, 9, 50)] == before
+
+
 def test_when_prices_are_at_their_bound_the_controller_lowers_import_limits_and_not_exports(tmp_path, check):
     ledger, autopilot = world(tmp_path, check, 1000, Controller(PER_DAY, Bounds(max_level=1)))
     history = {0: 100, 1: 5000, 2: 2000, 3: 1000}
