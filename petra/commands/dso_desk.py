@@ -1,6 +1,7 @@
 """The commands of the operator's desk that act on a ledger."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,6 +70,13 @@ def signer_of(folder: DeskFolder, ledger: "EvmLedger", passphrase: str) -> "KeyS
     return KeySigner(*open_desk_keys(folder.path, passphrase, ledger.dso))
 
 
+def each_once(what: str, numbers: Sequence[int]) -> None:
+    """Raise ``ValueError`` for a number that is there twice: one of the two would be lost."""
+    for number in numbers:
+        if numbers.count(number) > 1:
+            raise ValueError(f"{what} {number} is there twice; name it once")
+
+
 def _when(desk: Path, interval: int | None) -> int:
     """Ledger time from which a ruling holds: the start of an interval; 0 is at once."""
     return 0 if interval is None else open_desk(desk)[1].grid.start_s(interval)
@@ -127,6 +135,7 @@ def limits(
             capacities = tuple(FeederCapacity(*map(int, text.split(":"))) for text in feeders)
         except (ValueError, TypeError):
             raise ValueError("write feeder:export_w:import_w in whole watts, such as 3:4000:6000") from None
+        each_once("feeder", [c.feeder for c in capacities])
         act(
             desk,
             passphrase,
@@ -171,6 +180,7 @@ def ban(
 ) -> None:
     """Ban meters, or remove them: they issue no more notes; their bills stay due."""
     with one_sentence_errors():
+        each_once("meter", meters)
         act(desk, passphrase, Regulate(0, ban=tuple(meters), time_s=_when(desk, start)), f"{len(meters)} meters banned")
 
 
@@ -234,8 +244,11 @@ def approve(
     from dso.desk.keystore import open_key
 
     with one_sentence_errors():
-        _, ledger = open_desk(desk)
-        add_approval(proposal, approval(ledger.domain, read_proposal(proposal), open_key(keystore, passphrase)))
+        folder, ledger = open_desk(desk)
+        approver = open_key(keystore, passphrase)
+        if approver.address not in folder.policy.approvers:
+            raise ValueError(f"{keystore.name} is no approver's of this desk; give the keystore of one")
+        add_approval(proposal, approval(ledger.domain, read_proposal(proposal), approver))
         typer.echo(f"approved; when enough have: petra dso release {proposal}")
 
 

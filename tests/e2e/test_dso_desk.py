@@ -20,6 +20,8 @@ def test_a_proposal_without_its_approvals_is_not_released_and_the_audit_knows_al
     assert made.exit_code == 0, made.output
     assert "2 approvals are needed" in dso("limits", "3:4000:6000", *desk).output
     (proposal,) = (tmp_path / "desk" / "proposals").glob("*.json")
+    stranger = dso("approve", proposal, "--keystore", tmp_path / "desk" / "dso.json", *desk)
+    assert (stranger.exit_code, "no approver's" in stranger.output) == (2, True)
     for i in range(2):
         refused = dso("release", proposal, *desk)
         assert refused.exit_code == 2
@@ -40,3 +42,5 @@ def test_a_mistyped_passphrase_at_a_rotation_leaves_the_desk_as_it_was(tmp_path,
     assert dso("limits", "3:4000:6000", *desk).output == "1 feeders limited\n"
     assert "the DSO's key is now" in dso("rotate", *desk).output
     assert dso("limits", "3:4000:7000", *desk).exit_code == 0
+    (tmp_path / "desk" / "tokens.json").write_text("[]")
+    assert "delete it: the service then makes fresh tokens" in dso("serve", *desk).output
