@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from dso.service.private_intake import PrivateIntake
 from dso.service.store import StatementStore
 
 sys.path.insert(0, str(Path(__file__).parent))
+import served
 from test_private_intake import CREDIT_NANO, DOMAIN, METER, METER_TOKEN, OPERATOR_TOKEN, world
 
 __all__ = ["world"]
@@ -31,6 +33,12 @@ DASHBOARD = Path(__file__).parents[3] / "docs" / "grafana" / "dso.json"
 def plain():
     bill_nano = CREDIT_NANO + 40 * 240_000
     return encode(sign_statement(DOMAIN, Statement(7, 0, 0, 3, 40, 0, CREDIT_NANO, 0, bill_nano), METER))
+
+
+def served_statement(meter, nonce):
+    return sign_statement(
+        served.DOMAIN, Statement(meter, nonce, nonce, nonce, 1, 0, 0, 0, 200), served.meter_key(meter)
+    )
 
 
 def deliver(world):
@@ -77,6 +85,36 @@ def test_while_the_node_fails_nothing_is_acknowledged_and_the_next_delivery_is_n
     assert refused.status_code == 503
     assert "deliver again" in refused.json()["detail"]
     assert deliver(world).json() == {"status": "booked"}
+
+
+def test_what_a_dying_node_kept_off_the_disk_is_not_said_to_be_booked_before(tmp_path, monkeypatch):
+    intake = served.intake(tmp_path / "bills.db")
+    assert intake.receive(served_statement(0, 0))
+
+    def dies(*_):
+        monkeypatch.setattr(SpecLedger, "now_s", property(dies))
+        raise NodeUnreachable("nothing answers")
+
+    monkeypatch.setattr(StatementStore, "book", dies)
+    with pytest.raises(NodeUnreachable):
+        intake.receive(served_statement(0, 1))
+    monkeypatch.undo()
+    assert intake.receive(served_statement(0, 1))
+    assert intake.stored() == 2
+    intake._store.close()
+
+
+def test_a_private_book_that_could_not_be_read_anew_forgets_no_period(world, monkeypatch):
+    assert world.post(world.publication([10, 10, 10, 10])).status_code == 200
+
+    def nobody(_):
+        raise NodeUnreachable("nothing answers")
+
+    monkeypatch.setattr(SpecLedger, "now_s", property(nobody))
+    with suppress(NodeUnreachable):
+        world.private.reload()
+    monkeypatch.undo()
+    assert deliver(world).status_code == 409
 
 
 def test_metrics_are_there_while_the_node_is_not(world, monkeypatch):
