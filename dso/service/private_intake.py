@@ -32,8 +32,12 @@ class PublicationStore:
         )
 
     def keep(self, body: bytes, received_s: int, verdict: str) -> None:
-        """Keep a publication; one that was kept before with this very content changes nothing."""
-        self._db.execute("INSERT OR IGNORE INTO publications VALUES (NULL, ?, ?, ?)", (body, received_s, verdict))
+        """Keep a publication; one that was kept before with this very content changes nothing, unless it is booked now.
+
+        It may be refused because it comes too early, and be good later: its place is then behind all others.
+        """
+        how = "REPLACE" if verdict == BOOKED else "IGNORE"
+        self._db.execute(f"INSERT OR {how} INTO publications VALUES (NULL, ?, ?, ?)", (body, received_s, verdict))  # noqa: S608
 
     def verdict(self, body: bytes) -> str | None:
         """What was decided on a publication that came before."""
