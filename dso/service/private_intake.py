@@ -37,7 +37,8 @@ class PublicationStore:
         It may be refused because it comes too early, and be good later: its place is then behind all others.
         """
         how = "REPLACE" if verdict == BOOKED else "IGNORE"
-        self._db.execute(f"INSERT OR {how} INTO publications VALUES (NULL, ?, ?, ?)", (body, received_s, verdict))  # noqa: S608
+        insert = f"INSERT OR {how} INTO publications VALUES (NULL, ?, ?, ?)"  # noqa: S608 - constants
+        self._db.execute(insert, (body, received_s, verdict))
 
     def verdict(self, body: bytes) -> str | None:
         """What was decided on a publication that came before."""

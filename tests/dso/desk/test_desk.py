@@ -17,7 +17,7 @@ from assets.rules.state import Standing
 from assets.transactions import Authorisation, Domain, FeederCapacity, PriceChange, Regulate, Withdraw, sign
 from dso.desk import keystore
 from dso.desk.approvals import NotApproved, Policy, approve
-from dso.desk.desk import Desk, KeySigner, removal
+from dso.desk.desk import Desk, KeySigner
 from dso.desk.enrolment import read_enrolment
 from dso.desk.keystore import create_key, open_desk_keys, open_key
 from dso.desk.log import ActionLog
@@ -66,7 +66,7 @@ def test_a_removed_meter_issues_nothing_more_until_it_is_installed_again(desk):
         return desk.ledger.submit([sign(DOMAIN, tx, METER)])[0]
 
     withdraw().require()
-    release(desk, removal([3]), A, B).require()
+    release(desk, Regulate(0, ban=(3,)), A, B).require()
     assert withdraw().refusal == MeterBanned(3)
     assert desk.meters() == {3: Standing(GRANT, banned=True)}
     release(desk, ENROL, B, C).require()

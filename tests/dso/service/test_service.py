@@ -1,4 +1,4 @@
-"""Intake of statements by the real service process, killed while it works; roles, reports, backup."""
+"""Intake of statements by the real service process, killed while it works; roles, reports."""
 
 import http.client
 import json
@@ -124,20 +124,6 @@ def test_roles_reports_and_metrics(tmp_path):
         assert "/statements" in json.loads(call(f"{url}/openapi.json", ""))["paths"]
     finally:
         stop(process)
-
-
-def test_a_backup_taken_while_running_is_restored_by_starting_on_it(tmp_path):
-    intake = served.intake(tmp_path / "bills.db")
-    assert intake.receive(statement(0, 0))
-    intake._store.backup(tmp_path / "backup.db")
-    assert intake.receive(statement(0, 1))
-    with pytest.raises(ValueError, match="never overwrites"):
-        intake._store.backup(tmp_path / "backup.db")
-    intake._store.close()
-    restored = served.intake(tmp_path / "backup.db")
-    assert [s.nonce for s in restored.statements()] == [0]
-    assert restored.receive(statement(0, 1))
-    restored._store.close()
 
 
 def test_when_the_disk_refuses_nothing_is_acknowledged_and_the_next_attempt_is_new(tmp_path, monkeypatch):
