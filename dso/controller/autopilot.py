@@ -9,6 +9,7 @@ from assets.rules.state import Ruling
 from assets.transactions import Authorisation, FeederCapacity, PriceChange, Regulate, Withdraw, price_in_force
 from dso.controller.controller import Controller, Decision
 from dso.controller.forecast import BookDepth, forecast, issued_power_w
+from dso.desk.approvals import NotApproved
 from dso.desk.desk import Desk, Signer
 from dso.grid.check import WHOLE, Cut, GridCheck, Request, lowest_capacities
 from dso.registry import Registry
@@ -80,6 +81,7 @@ class Autopilot:
         """
         if self._controller is None:
             raise ValueError("this autopilot has no controller; give it one")
+        self._need_nobody()
         ledger = self.desk.ledger
         last = first + self._controller.per_day - 1
         issued = issued_power_w(ledger.entries(), first, last)
@@ -117,6 +119,7 @@ class Autopilot:
         """
         if self._check is None:
             raise ValueError("this autopilot has no grid check; give it one")
+        self._need_nobody()
         feeders, now_s = self._check.feeders, self._follow()
         if not any(self._registry.standing(meter, now_s) for meter in self._nameplate):
             raise ValueError("none of these meters is installed; authorise them first: there is nothing to guard")
@@ -209,6 +212,10 @@ class Autopilot:
                 changed.append(_lowest(safe, held, later))
             due = due or too_high
         return Regulate(0, feeders=tuple(changed), authorise=tuple(grants)) if due else None
+
+    def _need_nobody(self) -> None:
+        if self.desk.policy.required:
+            raise NotApproved("this desk's transactions need approvals: it has no automatic loop; use price and limits")
 
     def _release(self, tx: Regulate) -> Receipt:
         return self.desk.release(self.desk.propose(tx), self._signer).require()

@@ -186,6 +186,9 @@ def test_where_no_meter_is_installed_no_limit_is_set(tmp_path, check):
 
 def test_a_desk_that_wants_approvals_has_no_autopilot(tmp_path, check):
     ledger, autopilot = world(tmp_path, check, 60_000, policy=Policy(1, (APPROVER.address,)))
-    with pytest.raises(NotApproved):
-        autopilot.guard(0, 0)
+    autopilot._controller = Controller(PER_DAY)
+    for act in (lambda: autopilot.guard(0, 0), lambda: autopilot.plan_day(4, lambda t: BASE, {0: 100})):
+        with pytest.raises(NotApproved, match="no automatic loop"):
+            act()
     assert len(ledger.entries()) == 1
+    assert autopilot.desk.log.actions == []

@@ -188,6 +188,14 @@ def test_a_body_that_would_crash_the_json_parser_never_reaches_it_whoever_sent_i
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("value", ["NaN", "1e400", "[]", "1.5"])
+def test_numbers_that_are_none_are_refused_in_a_sentence(world, value):
+    headers = {**OPERATOR_TOKEN, "Content-Type": "application/json"}
+    refused = world.client.post("/reconciliation?first=0&last=0", content=f'{{"1": {value}}}', headers=headers)
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("body.1: Input should be ")
+
+
 def test_openapi_says_how_to_authorise(world):
     description = world.client.get("/openapi.json").json()
     assert description["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"

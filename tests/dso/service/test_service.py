@@ -143,6 +143,7 @@ def test_when_the_disk_refuses_nothing_is_acknowledged_and_the_next_attempt_is_n
 def test_statements_are_decoded_strictly():
     good = encode(statement(0, 0))
     assert decode(good) == statement(0, 0)
-    for bad in ({**good, "x": 1}, {**good, "meter": "0"}, {**good, "nonce": True}, {**good, "signature": "0x12"}):
+    for bad in ({**good, "x": 1}, {**good, "meter": "0"}, {**good, "nonce": True}, {**good, "signature": "0x12"},
+                {**good, "signature": "0x" + " " * 130}, {**good, "signature": "0x" + "zz" * 65}):  # fmt: skip
         with pytest.raises(ValueError, match=r"statement|signature"):
             decode(bad)
