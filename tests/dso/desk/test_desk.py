@@ -123,6 +123,11 @@ def test_policies_that_can_never_be_met_are_refused():
             Policy(required, approvers)
 
 
+def test_the_zero_address_approves_nothing():
+    with pytest.raises(ValueError, match="zero address"):
+        Policy(1, (Address(bytes(20)),))
+
+
 def test_a_keystore_is_private_opens_with_its_passphrase_only_and_is_not_overwritten(tmp_path, monkeypatch):
     monkeypatch.setattr(keystore, "SCRYPT_N", 2)
     path = tmp_path / "dso.json"
