@@ -23,6 +23,14 @@ class Sizes:
     """How often these are timed: the largest take seconds."""
     orders: tuple[int, ...]
     """Asks and bids together in one auction."""
+    crossings: tuple[int, ...]
+    """The same on arrays."""
+    posted: int
+    """Orders posted to a bid store."""
+    post_runs: int
+    plan_homes: int
+    plan_intervals: int
+    plan_runs: int
     audited_homes: int
     audited_intervals: int
     profile_homes: int
@@ -47,6 +55,12 @@ FULL = Sizes(
     dicemix_peers=(10, 20, 50, 100),
     dicemix_runs=3,
     orders=(1_000, 10_000, 100_000),
+    crossings=(1_000, 100_000, 1_000_000),
+    posted=2_000,
+    post_runs=3,
+    plan_homes=102,
+    plan_intervals=96,
+    plan_runs=3,
     audited_homes=12,
     audited_intervals=4,
     profile_homes=17,
@@ -68,6 +82,12 @@ TINY = Sizes(
     dicemix_peers=(2, 3),
     dicemix_runs=1,
     orders=(4, 11),
+    crossings=(4, 11),
+    posted=6,
+    post_runs=1,
+    plan_homes=6,
+    plan_intervals=8,
+    plan_runs=1,
     audited_homes=2,
     audited_intervals=1,
     profile_homes=2,

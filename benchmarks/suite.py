@@ -5,13 +5,16 @@ from collections.abc import Callable
 from benchmarks import (
     auctions,
     audits,
+    crossings,
     dicemixes,
     digests,
     feeder_loads,
     gas,
     grid,
     mixes,
+    plans,
     polling,
+    postings,
     profiles,
     signatures,
     statement_gas,
@@ -42,5 +45,13 @@ METER_SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
 }
 """What ``python -m benchmarks meter`` measures: minutes, so apart."""
 
-SUITES = {"all": SUBJECTS, "meter": METER_SUBJECTS}
+BIDSTORE_SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
+    "posting": postings.rows,
+    "auction": auctions.rows,
+    "auction on arrays": crossings.rows,
+    "plan": plans.rows,
+}
+"""What ``python -m benchmarks bidstore`` measures: it starts a database server, so apart."""
+
+SUITES = {"all": SUBJECTS, "bidstore": BIDSTORE_SUBJECTS, "meter": METER_SUBJECTS}
 """Suites by the name on the command line."""

@@ -102,7 +102,7 @@ class BidStore:
         for note_id in note_ids:
             if note_id in self._holder:
                 raise errors.NoteOnOffer(note_id)
-        self._follow_cancellations()
+        self._follow_ledger()
         check_stands(order, self._ledger, self._cancelled)
         self._challenges.use(posting.challenge, now_s)
         self._records[new_id] = _Record(posting.signed, _NEW)
@@ -131,7 +131,7 @@ class BidStore:
         were cancelled, or with a note that was spent meanwhile, are dropped before the auction: they move no price.
         """
         self._forget_lapsed()
-        self._follow_cancellations()
+        self._follow_ledger()
         ids_by_class: defaultdict[NoteClass, list[Digest]] = defaultdict(list)
         for order_id in self._open():
             note_class = self._class_of(order_id)
@@ -168,13 +168,15 @@ class BidStore:
         Orders of fills that settled leave the book. Of a refused fill, the order that the refusal blames is dropped
         with the reason, and the other returns to the book. Raises :class:`~bidstore.errors.FillUnknown`, and whatever
         the connection to the ledger raises; the fills whose fate is then open stay matched: call again, or
-        :meth:`abandon` them. A fill that had settled unnoticed is refused the second time, as its notes are spent.
+        :meth:`abandon` them. What the ledger has settled meanwhile, unnoticed, is not submitted again.
         """
         self._forget_lapsed()
         for fill in fills:
             self._require_matched(fill)
+        self._follow_ledger()
+        waiting = [fill for fill in fills if not self._settled_already(fill)]
         receipts = []
-        for batch in batches(fills):
+        for batch in batches(waiting):
             (receipt,) = self._ledger.submit([Signed(Settle(batch), ())])
             receipts.append(receipt)
             self._record(batch, receipt)
@@ -186,7 +188,7 @@ class BidStore:
         Raises :class:`~bidstore.errors.FillUnknown`; nothing has changed then.
         """
         self._forget_lapsed()
-        self._follow_cancellations()
+        self._follow_ledger()
         matches = [self._require_matched(fill) for fill in fills]
         for match in matches:
             del self._fills[match]
@@ -194,18 +196,32 @@ class BidStore:
                 self._reopen(order_id, outcome.GIVEN_UP)
 
     def _record(self, fills: Sequence[Fill], receipt: Receipt) -> None:
-        self._follow_cancellations()
+        self._follow_ledger()
         verdicts = receipt.fills or (receipt.refusal,) * len(fills)
         for fill, refusal in zip(fills, verdicts, strict=True):
             match = self._match_of(fill)
             self._fills.pop(match, None)
             for order_id in match:
+                if self._is_settled(order_id):
+                    continue
                 if refusal is None:
                     self._leave(order_id, _SETTLED)
                 elif (reason := outcome.blame(refusal, order_id)) is not None:
                     self._leave(order_id, Standing(Status.DROPPED, reason))
                 else:
                     self._reopen(order_id, outcome.OTHER_SIDE)
+
+    def _settled_already(self, fill: Fill) -> bool:
+        """Whether the ledger has this very match; then it is forgotten here."""
+        match = self._match_of(fill)
+        if not all(self._is_settled(order_id) for order_id in match):
+            return False
+        del self._fills[match]
+        return True
+
+    def _is_settled(self, order_id: Digest) -> bool:
+        record = self._records.get(order_id)
+        return record is not None and record.standing.status is Status.SETTLED
 
     def _match_of(self, fill: Fill) -> _Match:
         sell_id, buy_id = (order_digest(self._ledger.domain, s.order) for s in (fill.sell, fill.buy))
@@ -228,10 +244,15 @@ class BidStore:
     def _lapses_s(self, order: Order) -> int:
         return min(order.expires_s, self._ledger.grid.end_s(order.energy.note.end))
 
-    def _follow_cancellations(self) -> None:
+    def _follow_ledger(self) -> None:
         for entry in self._ledger.entries(self._next_seq):
-            if isinstance(entry.signed.tx, Cancel):
-                self._cancelled[entry.signed.tx.owner] |= entry.signed.tx.nonces
+            tx = entry.signed.tx
+            if isinstance(tx, Cancel):
+                self._cancelled[tx.owner] |= tx.nonces
+            elif isinstance(tx, Settle):  # whoever relayed it, and whether or not its receipt came back
+                for fill in tx.fills:
+                    for order_id in self._match_of(fill):
+                        self._leave(order_id, _SETTLED)
             self._next_seq = entry.seq + 1
 
     def _still_stands(self, order_id: Digest) -> bool:

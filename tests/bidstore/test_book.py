@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from assets.errors import BadQuantity, FillSize, NoteSpent, OrderCancelled, OrderExpired, PriceLimit, Unfunded
 from assets.keys import Address, Digest
 from assets.notes import issued
+from assets.orders import Fill, sign_order
 from assets.port import NoteStatus
-from assets.transactions import Domain
+from assets.transactions import Domain, Settle, Signed
 from bidstore import outcome
 from bidstore.auction import Reason
 from bidstore.book import Standing, Status
@@ -310,3 +311,40 @@ def test_neither_arrival_nor_the_ledger_changes_who_trades(open_market, data, se
         offers = [market.sale(a) for a in asks] + [market.purchase(b) for b in bids]
         results.append(traded(market, data.draw(st.permutations(offers)), seed))
     assert all(a == b for a, b in pairwise(results))
+
+
+class _LosesReceipts:
+    """A ledger whose connection breaks after it recorded a settlement."""
+
+    def __init__(self, ledger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str):
+        return getattr(self._ledger, name)
+
+    def submit(self, batch):
+        self._ledger.submit(batch)
+        raise ConnectionError("the answer was lost")
+
+
+def test_a_retry_after_a_lost_receipt_finds_the_orders_settled(market) -> None:
+    sell_id, buy_id = market.post(market.sale(), market.purchase())
+    fills = market.store.clear(5, SEED)
+    market.store._ledger = _LosesReceipts(market.ledger)
+    with pytest.raises(ConnectionError):
+        market.store.settle(fills)
+    market.store._ledger = market.ledger
+    assert market.store.settle(fills) == []
+    assert [market.store.standing(i).status for i in (sell_id, buy_id)] == [Status.SETTLED] * 2
+
+
+def test_an_order_that_somebody_else_settled_is_settled_and_its_partner_returns(market) -> None:
+    sell_id, buy_id = market.post(market.sale(), market.purchase())
+    (fill,) = market.store.clear(5, SEED)
+    other = market.purchase()
+    signed = sign_order(market.ledger.domain, other, *(market.keys[o] for o in other.owners))
+    elsewhere = Settle((Fill(fill.sell, signed, fill.power_w, fill.price_nano_per_wh),))
+    market.ledger.submit([Signed(elsewhere, ())])[0].require()
+    market.store.settle([fill])
+    assert market.store.standing(sell_id).status is Status.SETTLED
+    assert market.store.standing(buy_id).status is Status.OPEN
