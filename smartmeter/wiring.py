@@ -101,7 +101,7 @@ class Wiring:
         return _sum(self._total(journal, a, t) for a in self._billed)
 
     def begins_after(self, journal: Journal, end_s: int) -> bool:
-        """Whether an analyser that is billed was first read at ``end_s`` or later: nothing before will ever be known."""
+        """Whether an analyser that is billed was first read at ``end_s`` or later: nothing before will be known."""
         firsts = [journal.first_ms(c) for a in self._billed for c in (a.import_counter, a.export_counter)]
         return any(first_ms is not None and first_ms >= end_s * 1000 for first_ms in firsts)
 
