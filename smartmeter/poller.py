@@ -101,10 +101,10 @@ class Poller:
         if name in self.silent:
             log.info("analyser %s answers again", name)
             self.silent.discard(name)
-        values = (sample.import_wh, sample.export_wh)
+        values = ((sample.import_wh, sample.import_step_wh), (sample.export_wh, sample.export_step_wh))
         return [
-            Reading(f"{name}/{counter}", time_ms, sample.words, raw_wh)
-            for counter, raw_wh in zip(COUNTERS, values, strict=True)
+            Reading(f"{name}/{counter}", time_ms, sample.words, raw_wh, step_wh)
+            for counter, (raw_wh, step_wh) in zip(COUNTERS, values, strict=True)
         ]
 
 

@@ -254,7 +254,10 @@ def _causes(failed: BaseExceptionGroup[BaseException]) -> list[str]:
 
 def _passphrase(path: Path | None, confirm: bool = False) -> str:
     if path is not None:
-        return path.read_text(encoding="utf-8").rstrip("\n")
+        try:
+            return path.read_text(encoding="utf-8").rstrip("\n")
+        except UnicodeDecodeError:  # whose text shows a part of it
+            raise ValueError(f"{path} is no UTF-8 text; give a file with the passphrase") from None
     asked: str = typer.prompt("Passphrase of the keystores", hide_input=True, confirmation_prompt=confirm)
     return asked
 
