@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
 from smartmeter.counter import MAX_WH
@@ -33,6 +34,9 @@ class Sample:
     """All registers that were read, in ascending order of their address."""
     import_wh: int
     export_wh: int
+    import_step_wh: int
+    """Resolution of the counter now, at least 1 Wh."""
+    export_step_wh: int
 
 
 class Registers(Protocol):
@@ -138,7 +142,8 @@ class Analyser:
         memory = await self.memory()
         base = self._base or 0
         imported, exported = (_whole(self.profile.value(name, memory, base)) for name in COUNTERS)
-        return Sample(b"".join(memory[a].to_bytes(2, "big") for a in sorted(memory)), imported, exported)
+        steps = (max(1, ceil(self.profile.step(name, memory, base))) for name in COUNTERS)
+        return Sample(b"".join(memory[a].to_bytes(2, "big") for a in sorted(memory)), imported, exported, *steps)
 
     async def fits(self) -> bool:
         """Whether the device answers every register of the profile with a plausible value."""

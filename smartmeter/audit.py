@@ -57,7 +57,15 @@ def export_meter(journal: Journal, book: Book, out: Path) -> dict[str, int]:
             for i in book.issues()
         ],
         "readings": [
-            json.dumps({"counter": r.counter, "time_ms": r.time_ms, "words": r.words.hex(), "raw_wh": r.raw_wh})
+            json.dumps(
+                {
+                    "counter": r.counter,
+                    "time_ms": r.time_ms,
+                    "words": r.words.hex(),
+                    "raw_wh": r.raw_wh,
+                    "step_wh": r.step_wh,
+                }
+            )
             for r in journal.raw()
         ],
     }

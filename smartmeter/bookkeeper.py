@@ -8,7 +8,7 @@ from assets.intervals import IntervalGrid
 from assets.keys import Signer
 from assets.port import Ledger
 from assets.statement import deposit_deadline_s
-from assets.transactions import Domain
+from assets.transactions import Domain, PriceChange
 from contracts.errors import Reorganised
 from smartmeter.billing import BillingRecord
 from smartmeter.book import Book, Fate
@@ -102,6 +102,7 @@ class Bookkeeper:
         except Reorganised:
             log.warning("the chain dropped entries that were counted; counting again from the first")
             self.meter.restore(TallyState(0, 0, (), (), (), ()))
+            self._book.store_tally(self.meter.state(), ())  # the ledger says so once, whether or not it answers next
             entries = ledger.entries(0)
         self.meter.follow(entries, ledger_s)
         made = []
@@ -144,13 +145,14 @@ class Bookkeeper:
                 log.warning("the ledger refused the notes of a window: %s", type(receipt.refusal).__name__)
 
     def _bill_next(self) -> BillingRecord | None:
-        t = self._book.next_bill
-        if t is None or not self.meter.is_final(t):
-            return None
-        price = self.meter.price_at(t)
-        if price is None:
+        while (t := self._book.next_bill) is not None and self.meter.is_final(t):
+            if (price := self.meter.price_at(t)) is not None:
+                return self._bill(t, price)
             self._book.skip(t)  # nobody can name a price for the past: it lies before the first
-            return self._bill_next()
+        return None
+
+    def _bill(self, t: int, price: PriceChange) -> BillingRecord | None:
+        """The bill of ``t``, which is final; ``None`` while its readings are waited for."""
         base_wh = self._book.base_wh
         energy, total_wh = self._wiring.energy(self._journal, t), self._wiring.net_total_wh(self._journal, t + 1)
         waited_s = self.meter.ledger_time_s - deposit_deadline_s(self._grid, t, self._gate_s)

@@ -16,7 +16,8 @@ from smartmeter.flags import Flag, Quality
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reading (
     id INTEGER PRIMARY KEY, counter TEXT NOT NULL, time_ms INTEGER NOT NULL,
-    words BLOB NOT NULL, raw_wh INTEGER NOT NULL, cause TEXT, UNIQUE (counter, time_ms, words));
+    words BLOB NOT NULL, raw_wh INTEGER NOT NULL, cause TEXT,
+    step_wh INTEGER NOT NULL, UNIQUE (counter, time_ms, words));
 CREATE TABLE IF NOT EXISTS state (
     counter TEXT PRIMARY KEY, time_ms INTEGER NOT NULL, raw_wh INTEGER NOT NULL, total_wh INTEGER NOT NULL,
     doubted_ms INTEGER NOT NULL, doubted_wh INTEGER NOT NULL, doubts INTEGER NOT NULL, quality INTEGER NOT NULL);
@@ -52,6 +53,8 @@ class Reading:
     """The registers as they came."""
     raw_wh: int
     """What they say, in whole Wh."""
+    step_wh: int = 1
+    """Resolution of the counter when it was read, where it is coarser than its profile says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,8 @@ class Journal:
 
         Raises ``ValueError``, and stores nothing, for a counter without limits or a reading no counter can show.
         """
-        rows = [(r.counter, r.time_ms, r.words, r.raw_wh) for r in readings]
-        for counter, _, _, raw_wh in rows:
+        rows = [(r.counter, r.time_ms, r.words, r.raw_wh, r.step_wh) for r in readings]
+        for counter, _, _, raw_wh, _ in rows:
             if counter not in self._limits:
                 raise ValueError(f"the journal knows no counter {counter!r}; name it in the configuration")
             if not 0 <= raw_wh < MAX_WH:
@@ -104,7 +107,7 @@ class Journal:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany(
-                "INSERT OR IGNORE INTO reading (counter, time_ms, words, raw_wh) VALUES (?, ?, ?, ?)", rows
+                "INSERT OR IGNORE INTO reading (counter, time_ms, words, raw_wh, step_wh) VALUES (?, ?, ?, ?, ?)", rows
             )
             self._db.execute("COMMIT")
         except BaseException:
@@ -117,10 +120,10 @@ class Journal:
         try:
             (used,) = self._db.execute("SELECT used FROM progress").fetchone()
             rows = self._db.execute(
-                "SELECT id, counter, time_ms, raw_wh FROM reading WHERE id > ? ORDER BY id", (used,)
+                "SELECT id, counter, time_ms, raw_wh, step_wh FROM reading WHERE id > ? ORDER BY id", (used,)
             ).fetchall()
-            for number, counter, time_ms, raw_wh in rows:
-                cause = self._use(counter, time_ms, raw_wh)
+            for number, counter, time_ms, raw_wh, step_wh in rows:
+                cause = self._use(counter, time_ms, raw_wh, step_wh)
                 self._db.execute("UPDATE reading SET cause = ? WHERE id = ?", (cause.value, number))
             if rows:
                 self._db.execute("UPDATE progress SET used = ?", (rows[-1][0],))
@@ -188,7 +191,7 @@ class Journal:
 
     def raw(self) -> list[Reading]:
         """Every reading that was stored, in the order of storing."""
-        rows = self._db.execute("SELECT counter, time_ms, words, raw_wh FROM reading ORDER BY id")
+        rows = self._db.execute("SELECT counter, time_ms, words, raw_wh, step_wh FROM reading ORDER BY id")
         return [Reading(*row) for row in rows]
 
     def replayed(self) -> tuple["Journal", bool]:
@@ -196,13 +199,13 @@ class Journal:
         again = Journal(Path(":memory:"), self._grid, self._limits, self._max_gap_ms)
         self._db.execute("BEGIN")  # one view of the file, whatever another process adds meanwhile
         again._db.executemany(
-            "INSERT INTO reading (id, counter, time_ms, words, raw_wh) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO reading (id, counter, time_ms, words, raw_wh, step_wh) VALUES (?, ?, ?, ?, ?, ?)",
             self._db.execute(
-                "SELECT id, counter, time_ms, words, raw_wh FROM reading WHERE cause IS NOT NULL ORDER BY id"
+                "SELECT id, counter, time_ms, words, raw_wh, step_wh FROM reading WHERE cause IS NOT NULL ORDER BY id"
             ),
         )
         again._db.executemany("INSERT INTO clock VALUES (?, ?)", self._db.execute("SELECT * FROM clock"))
-        mine = [row for row in self.dump() if len(row) != 6 or row[5] is not None]
+        mine = [row for row in self.dump() if len(row) != 7 or row[5] is not None]
         self._db.execute("COMMIT")
         again.use()
         return again, again.dump() == mine
@@ -237,7 +240,7 @@ class Journal:
         tables = ("reading", "state", "boundary", "progress", "clock")
         return [row for table in tables for row in self._db.execute(f"SELECT * FROM {table} ORDER BY 1, 2")]  # noqa: S608
 
-    def _use(self, counter: str, time_ms: int, raw_wh: int) -> Cause:
+    def _use(self, counter: str, time_ms: int, raw_wh: int, step_wh: int) -> Cause:
         row = self._db.execute(
             "SELECT time_ms, raw_wh, total_wh, doubted_ms, doubted_wh, doubts, quality FROM state WHERE counter = ?",
             (counter,),
@@ -249,7 +252,7 @@ class Journal:
             time_ms,
             raw_wh,
             max_power_w=limits.max_power_w,
-            step_wh=limits.step_wh,
+            step_wh=max(limits.step_wh, step_wh),
             wraps_at_wh=limits.wraps_at_wh,
         )
         if cause is Cause.LATE:

@@ -60,9 +60,9 @@ class Poller:
         self._store()
 
     async def _poll(self, where: tuple[object, ...]) -> None:
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         due_s = loop.time()
-        while True:
+        while task is not None and not task.cancelling():  # asyncio.wait_for of Python 3.11 may swallow a cancellation
             await self._sweep(where)
             due_s = max(due_s + self._poll_ms / 1000, loop.time())
             await asyncio.sleep(due_s - loop.time())
@@ -101,10 +101,10 @@ class Poller:
         if name in self.silent:
             log.info("analyser %s answers again", name)
             self.silent.discard(name)
-        values = (sample.import_wh, sample.export_wh)
+        values = ((sample.import_wh, sample.import_step_wh), (sample.export_wh, sample.export_step_wh))
         return [
-            Reading(f"{name}/{counter}", time_ms, sample.words, raw_wh)
-            for counter, raw_wh in zip(COUNTERS, values, strict=True)
+            Reading(f"{name}/{counter}", time_ms, sample.words, raw_wh, step_wh)
+            for counter, (raw_wh, step_wh) in zip(COUNTERS, values, strict=True)
         ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from importlib.resources import files
+from math import frexp
 from pathlib import Path
 
 from smartmeter.registers import TYPES, WORD_ORDERS, RegisterError, decode
@@ -73,18 +74,32 @@ class Profile:
 
         Raises :class:`~smartmeter.registers.RegisterError` if the device did not answer it or holds no number there.
         """
+        value = self._raw(name, memory, base) * self._scale(name, memory, base)
+        if name in COUNTERS and value < 0:
+            raise RegisterError(f"{name} is negative")
+        return value
+
+    def step(self, name: str, memory: Mapping[int, int], base: int = 0) -> Fraction:
+        """Resolution of a register now: its scale factor may be large, and floats grow coarser as they grow."""
+        scale = self._scale(name, memory, base)
+        if self.registers[name].kind != "float32":
+            return scale
+        _, exponent = frexp(float(self._raw(name, memory, base)))
+        return scale * Fraction(2) ** (exponent - 24)
+
+    def _raw(self, name: str, memory: Mapping[int, int], base: int) -> Fraction:
         register = self.registers[name]
-        raw = decode(_words(memory, base + register.address, register.words), register.kind, self.word_order)
+        return decode(_words(memory, base + register.address, register.words), register.kind, self.word_order)
+
+    def _scale(self, name: str, memory: Mapping[int, int], base: int) -> Fraction:
+        register = self.registers[name]
         scale = register.scale * UNITS[register.unit]
         if register.scale_address is not None:
             power = int(decode(_words(memory, base + register.scale_address, 1), "sunssf", "big"))
             if not -10 <= power <= 10:
                 raise RegisterError(f"the scale factor of {name} is {power}; SunSpec allows -10 to 10")
             scale *= Fraction(10) ** power
-        value = raw * scale
-        if name in COUNTERS and value < 0:
-            raise RegisterError(f"{name} is negative")
-        return value
+        return scale
 
     def fits(self, memory: Mapping[int, int], base: int = 0) -> bool:
         """Whether every register answers and holds a plausible value."""

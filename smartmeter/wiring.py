@@ -101,8 +101,8 @@ class Wiring:
         return _sum(self._total(journal, a, t) for a in self._billed)
 
     def begins_after(self, journal: Journal, end_s: int) -> bool:
-        """Whether an analyser was first read at ``end_s`` or later, so that nothing before will ever be known."""
-        firsts = [journal.first_ms(counter) for counter in self.counters]
+        """Whether an analyser that is billed was first read at ``end_s`` or later: nothing before will be known."""
+        firsts = [journal.first_ms(c) for a in self._billed for c in (a.import_counter, a.export_counter)]
         return any(first_ms is not None and first_ms >= end_s * 1000 for first_ms in firsts)
 
     def energy(self, journal: Journal, t: int, *, billed_only: bool = False) -> HomeEnergy | None:

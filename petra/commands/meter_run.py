@@ -22,7 +22,7 @@ PasswordFile = Annotated[Path | None, typer.Option(help="Passphrase of the keyst
 
 def init(
     folder: Folder,
-    number: Annotated[int, typer.Option(min=0, help="The meter's number at the DSO.")],
+    number: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The meter's number at the DSO.")],
     rpc: Annotated[str, typer.Option(help="URL of a node's JSON-RPC.")],
     contract: Annotated[
         str | None, typer.Option(help="The ledger's contract; the one recorded by `chain deploy`.")
@@ -158,8 +158,8 @@ def withdraw(folder: Folder, password_file: PasswordFile = None) -> None:
 def statement(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="What to give to the DSO.")],
-    first: Annotated[int, typer.Option(min=0, help="First interval.")],
-    last: Annotated[int, typer.Option(min=0, help="Last interval.")],
+    first: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="First interval.")],
+    last: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Last interval.")],
     openings: Annotated[Path | None, typer.Option(help="What the prosumer keeps: every interval, openable.")] = None,
     group: Annotated[str, typer.Option(help="secp256k1, or alt_bn128 for settling on the ledger.")] = "secp256k1",
     min_intervals: Annotated[
@@ -173,21 +173,25 @@ def statement(
         from petra.commands.statement import SHEET_INTERVALS, choose_group, write_secret
         from smartmeter.commitments.blinding import BlindingSecret
         from smartmeter.commitments.book import CommitmentBook
-        from smartmeter.commitments.committer import Committer
+        from smartmeter.commitments.committer import Committer, prices_of_bills
         from smartmeter.commitments.price_guard import PriceGuard
         from smartmeter.folder import MeterFolder
         from smartmeter.identity import blinding_secret
 
         home, chosen = MeterFolder(folder), choose_group(group)
         book, domain, number = home.book(), home.config.ledger.domain, home.config.number
+        if first > last:
+            raise ValueError(f"a period is first..last; got {first}..{last}")
         records = book.bills(first, last)
-        if [r.t for r in records] != list(range(first, last + 1)):
+        if len(records) != last - first + 1:
             raise ValueError(f"not every interval of {first}..{last} is billed yet; see petra meter status {folder}")
         opened = home.secrets(_passphrase(password_file))
         blinding = BlindingSecret(blinding_secret(opened.seed), domain, chosen, number)
+        guard = PriceGuard(min_intervals)
         made = CommitmentBook(folder / f"commitments-{chosen.name}.sqlite", number, domain.separator, chosen.name)
         try:
-            committer = Committer(number, opened.key, blinding, domain, chosen, made, PriceGuard(min_intervals))
+            committer = Committer(number, opened.key, blinding, domain, chosen, made, guard)
+            guard.check(prices_of_bills(records))  # before the book notes a period that is refused
             book.state_period(first, last, f"private on {chosen.name}")
             committer.commit_all(records, SHEET_INTERVALS)
             publication = committer.state(first, last)
@@ -250,7 +254,10 @@ def _causes(failed: BaseExceptionGroup[BaseException]) -> list[str]:
 
 def _passphrase(path: Path | None, confirm: bool = False) -> str:
     if path is not None:
-        return path.read_text(encoding="utf-8").rstrip("\n")
+        try:
+            return path.read_text(encoding="utf-8").rstrip("\n")
+        except UnicodeDecodeError:  # whose text shows a part of it
+            raise ValueError(f"{path} is no UTF-8 text; give a file with the passphrase") from None
     asked: str = typer.prompt("Passphrase of the keystores", hide_input=True, confirmation_prompt=confirm)
     return asked
 

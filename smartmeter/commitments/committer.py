@@ -167,7 +167,7 @@ class Committer:
             raise ValueError(f"a period is made of whole sheets; {spans[0][0]}..{spans[-1][1]} would be")
         signed = tuple(self._sheet(records[low - first : high - first + 1]) for low, high in spans)
         sheets = tuple(s.sheet for s in signed)
-        prices = _prices(records)
+        prices = prices_of_bills(records)
         deposits = self._deposits(records)
         statement = PrivateStatement(
             meter=self._meter,
@@ -194,6 +194,7 @@ class Committer:
         return total % self._group.order
 
 
-def _prices(records: Sequence[BillingRecord]) -> Prices:
+def prices_of_bills(records: Sequence[BillingRecord]) -> Prices:
+    """The prices of consecutive bills."""
     by_interval = {r.t: PriceChange(0, r.consumption_nano_per_wh, r.production_nano_per_wh) for r in records}
     return prices_of(records[0].t, records[-1].t, by_interval.get)

@@ -132,6 +132,9 @@ def settle(home: MeterFolder, ledger: EvmLedger, passphrase: Path, tmp_path: Pat
     out = tmp_path / "statement.json"
     period = ["--first", str(first), "--last", str(last), "--group", "alt_bn128", "--min-intervals", "1"]
     options = ["--out", str(out), "--openings", str(tmp_path / "openings.json"), "--password-file", str(passphrase)]
+    for bad in (["--first", str(last + 1)], ["--min-intervals", "2000"], ["--last", str(2**32 - 1)]):
+        petra("statement", str(home.path), *period, *bad, *options, code=2)
+    assert home.book().stated() == [], "a period that is refused is not stated"
     petra("statement", str(home.path), *period, *options)
     again = out.read_bytes()
     petra("statement", str(home.path), *period, *options)

@@ -3,12 +3,13 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from pymodbus.simulator import SimDevice
 
 from assets.intervals import IntervalGrid
+from smartmeter.analyser import Link
 from smartmeter.clock import SteadyClock
 from smartmeter.config import AnalyserConfig
 from smartmeter.journal import CounterLimits, Journal, Reading
@@ -92,5 +93,28 @@ def test_what_many_analysers_show_is_stored_together(tmp_path: Path) -> None:
             assert polls.silent == set()
             assert len(journal.raw()) == 2 * len(ports)
             assert journal.appended == 1
+
+    asyncio.run(run())
+
+
+def test_polling_ends_even_if_the_client_swallows_that_it_is_cancelled(tmp_path: Path, monkeypatch) -> None:
+    """As ``asyncio.wait_for`` of Python 3.11 does when a connection fails at the same moment."""
+
+    async def run() -> None:
+        asked = asyncio.Event()
+
+        async def read(*_: object) -> None:
+            asked.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+
+        monkeypatch.setattr(Link, "read", read)
+        _, polls = poller(tmp_path, {"m": ("cvm-c5", 1)})
+        polling = asyncio.create_task(polls.run())
+        await asked.wait()
+        polling.cancel()
+        done, _ = await asyncio.wait([polling], timeout=5)
+        monkeypatch.undo()
+        assert done == {polling}
 
     asyncio.run(run())

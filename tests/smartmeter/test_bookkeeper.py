@@ -369,3 +369,48 @@ def test_a_bill_does_without_a_silent_analyser_that_it_does_not_depend_on(tmp_pa
     first, second = world.book.bills()
     assert (second.measured_wh, Quality(second.quality), Flag(second.flags)) == (300, Quality.MEASURED, Flag.GAP)
     assert not first.flags & Flag.GAP
+
+
+def test_any_number_of_intervals_before_the_first_price_is_passed_over(tmp_path: Path) -> None:
+    world = World(tmp_path, prices=False)
+    world.at(0.5, 0)
+    world.ledger.advance_to(GRID.genesis_s + 3000 * 3600)
+    world.regulate(prices=(PriceChange(GRID.genesis_s + 3001 * 3600, 240, 90),))
+    world.at(3000.5, 100)
+    assert world.book.next_bill is not None
+    assert world.book.next_bill >= 2999
+
+
+def test_a_generation_analyser_that_is_added_takes_no_energy_from_the_bill(tmp_path: Path) -> None:
+    world = World(tmp_path, mounted=(Mounted("grid", Role.GRID), Mounted("sun", Role.GENERATION)))
+    for tenth in range(11):
+        world.at(tenth / 10, 10 * tenth)
+    for counter in ("sun/import_energy", "sun/export_energy"):
+        world.journal.append([Reading(counter, (GRID.genesis_s + 3960) * 1000, b"", 0)])
+    world.at(1.2, 120)
+    world.at(1.4, 140)
+    (bill,) = world.book.bills()
+    assert (bill.t, bill.measured_wh, bill.flags & Flag.GAP) == (0, 100, Flag.GAP)
+
+
+def test_a_chain_that_dropped_entries_and_then_does_not_answer_is_counted_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tenth in range(15):
+        world.at(tenth / 10, 10 * tenth)
+    failures: list[Exception] = [Reorganised(0), NodeError("down")]
+    honest = world.ledger.entries
+
+    def entries(start: int = 0) -> list[Entry]:
+        if failures:
+            raise failures.pop(0)
+        return list(honest(start))
+
+    monkeypatch.setattr(world.ledger, "entries", entries)
+    with pytest.raises(NodeError):
+        world.at(1.5, 150)
+    tally = world.book.tally()
+    assert tally is not None
+    assert tally.cursor == 0
+    world.at(1.6, 160)
+    assert world.books.meter.cursor == len(list(honest(0)))

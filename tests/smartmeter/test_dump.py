@@ -1,6 +1,7 @@
 """Every profile reads its register dump as the device's display did; a new model is a TOML file and a dump."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,14 @@ def test_a_sunspec_device_that_was_exchanged_is_walked_again() -> None:
         assert first.import_wh == second.import_wh == dump.import_wh
 
     asyncio.run(run())
+
+
+def test_a_sample_says_how_coarse_the_counters_are_now() -> None:
+    """A scale factor of 2 means steps of 100 Wh; a float32 of kWh beyond 2**17 has steps of 1/64 kWh."""
+    sunspec = asyncio.run(Analyser(load(DUMPS["sunspec-203"]), PROFILES["sunspec-203"]).sample())
+    assert (sunspec.import_step_wh, sunspec.export_step_wh) == (100, 100)
+    old = load(DUMPS["sdm630"])
+    words = dict(old.words) | {(4, 0x48): 0x4800, (4, 0x49): 0x0000}
+    sample = asyncio.run(Analyser(replace(old, words=words), PROFILES["sdm630"]).sample())
+    assert (sample.import_wh, sample.import_step_wh) == (131_072_000, 16)
+    assert sample.export_step_wh == 1

@@ -226,3 +226,16 @@ def test_no_question_about_an_interval_reads_all_of_a_counters_readings(tmp_path
         return counted
 
     assert steps(3000) < 1.1 * steps(300)
+
+
+def test_a_counter_that_moves_in_coarse_steps_is_not_taken_for_an_exchanged_one() -> None:
+    """2 kW read every second: a step of 100 Wh is more than 20 kW in a second, and stands for three readings."""
+    found = {}
+    for step_wh in (1, 100):
+        book = Journal(Path(":memory:"), GRID, {C: CounterLimits(20_000)})
+        book.append(Reading(C, 1000 * s, b"", s * 2_000 // 3_600 // 100 * 100, step_wh) for s in range(3_601))
+        book.use()
+        found[step_wh] = Cause.EXCHANGE in causes(book), book.total_wh(C, 1)
+        assert book.replayed()[1]
+    assert found[100] == (False, 2_000)
+    assert found[1][0], "of a fine counter, such steps are another device's"
