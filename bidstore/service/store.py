@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -277,7 +277,7 @@ class Store:
         connection: AsyncConnection,
         ids: Iterable[Digest],
         status: Status,
-        reason: str | None,
+        reason: str | ColumnElement[str | None] | None,
         was: Sequence[Status],
         returned: int = 0,
     ) -> int:
