@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from assets.keys import Digest
 from bidstore.auction import Reason
 from bidstore.service.app import bidstore_app
 from bidstore.service.client import Refused
@@ -171,3 +172,37 @@ def test_a_database_that_cannot_be_opened_is_said_before_anything_starts(tmp_pat
     for path in (tmp_path, tmp_path / "none" / "b.db"):
         with pytest.raises(ConnectionError, match="cannot be opened"):
             engine_of(str(path))
+
+
+def test_requests_that_fail_in_the_database_count_for_their_note_as_well(anywhere, market) -> None:
+    async def refusal(coroutine):
+        with pytest.raises(Refused) as refused:
+            await coroutine
+        return refused.value.reason
+
+    async def play():
+        async with anywhere(requests_per_note=4) as s:
+            order, another = market.sale(), market.sale()
+            order_id = await s.post(order)
+            posting = await s.posting(replace(order, nonce=1))
+            assert await refusal(s.client.submit(posting, Digest(bytes(32)))) == "NotReplaceable"
+            assert await refusal(s.client.submit(posting, Digest(bytes(32)))) == "ChallengeUnknown"
+            await s.cancel(order_id, order)
+            assert await refusal(s.cancel(order_id, order)) == "NotCancellable"
+            assert await refusal(s.cancel(order_id, order)) == "RateLimited"
+            assert await refusal(s.post(replace(order, nonce=2), Digest(bytes(32)))) == "RateLimited"
+            await s.post(another)
+
+    go(play())
+
+
+def test_a_replacement_whose_answer_was_lost_is_posted_again(anywhere, market) -> None:
+    async def play():
+        async with anywhere() as s:
+            order = market.sale(100)
+            old, better = await s.post(order), replace(order, limit_nano_per_wh=200, nonce=1)
+            new = await s.post(better, replaces=old)
+            assert await s.post(better, replaces=old) == new
+            assert await s.status(old, new) == ["cancelled", "open"]
+
+    go(play())
