@@ -179,6 +179,8 @@ def bidstore_app(
                     start = number
                     yield ServerSentEvent(padded(number, body, exchange.limits.batch_bytes), id=str(number))
                 await asyncio.sleep(exchange.limits.tick_s)
+        except (DBAPIError, PoolTimeout, OSError):
+            return  # the database is away: the stream ends, and its reader asks again from the last number
         finally:
             readers -= 1
             metrics.reading(-1)

@@ -34,7 +34,7 @@ def engine_of(url: str, connections: int = 12) -> AsyncEngine:
     # SQLite has one writer at a time; who waits in the pool is served in turn, who waits in SQLite is not.
     options = {"pool_size": 1, "max_overflow": 0} if sqlite else {"pool_size": connections, "pool_pre_ping": True}
     try:
-        engine = create_async_engine(url, **options)
+        engine = create_async_engine(url, hide_parameters=True, **options)  # errors name no ids
     except ModuleNotFoundError as error:
         extra = "service" if sqlite else "postgres"
         raise ImportError(f"{error.name} is missing; run: pip install 'petra[{extra}]'") from error

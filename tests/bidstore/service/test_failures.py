@@ -4,7 +4,9 @@ import asyncio
 import socket
 from dataclasses import replace
 
+import httpx2
 import pytest
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from assets.keys import Digest
@@ -206,3 +208,23 @@ def test_a_replacement_whose_answer_was_lost_is_posted_again(anywhere, market) -
             assert await s.status(old, new) == ["cancelled", "open"]
 
     go(play())
+
+
+def test_a_stream_ends_quietly_when_the_database_goes_away(market, tmp_path, capfd) -> None:
+    async def play():
+        store = Store(engine_of(str(tmp_path / "b.db")))
+        service = bidstore_app(store, market.ledger, Limits(tick_s=0.05), operate=False)
+        async with served(service) as port, httpx2.AsyncClient(trust_env=False) as http:
+
+            async def away(query):
+                raise OperationalError("SELECT", {"note": "secret"}, Exception("gone"))
+
+            async with http.stream("GET", f"http://127.0.0.1:{port}/v1/events", timeout=5) as answer:
+                lines = answer.aiter_lines()
+                await anext(lines)
+                store.rows = away
+                async for _ in lines:
+                    pass
+
+    go(play())
+    assert capfd.readouterr().err == ""
