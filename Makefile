@@ -9,8 +9,8 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: help demo test soak-meter check format bench bench-ledger bench-meter bench-bidstore soak-bidstore fuzz artifacts forge \
-	slither lock clean
+.PHONY: help demo test soak-meter check format bench bench-ledger bench-meter bench-bidstore soak-bidstore privacy fuzz artifacts \
+	forge slither lock clean
 
 help:
 	@echo "make demo       one trading day of a microgrid, from homes to bills (out/demo/report.html)"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-meter  private statements and meters beside a named reference (minutes)"
 	@echo "make bench-bidstore  the bid store beside numpy and HiGHS"
 	@echo "make soak-bidstore   20 000 orders by 200 clients on three replicas that are killed (minutes)"
+	@echo "make privacy    a day of 18 homes, and whether adversaries link its notes better than the gate"
 	@echo "make fuzz       random transactions to both ledgers, for longer; SEED=N repeats a run"
 	@echo "make format     ruff's fixes and format, in place"
 	@echo "make artifacts  recompile contracts/src (needs Node and npm)"
@@ -71,6 +72,10 @@ bench-ledger: $(DEV)
 
 bench-meter: $(DEV)
 	$(BIN)/python -m benchmarks meter
+
+privacy: $(RUN)
+	@$(BIN)/petra simulate --ledger spec --seed 3 --out out/privacy
+	@$(BIN)/petra privacy measure out/privacy
 
 bench-bidstore: $(DEV)
 	$(BIN)/python -m benchmarks bidstore

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from assets.errors import EncodingError
 from assets.hashing import keccak
 from assets.keys import Digest, SigningKey
+from mixer.memo import public
 from mixer.protocol import ENVELOPE_SIGNATURE_BYTES, MAX_PAYLOAD_BYTES, MAX_PEERS, MAX_RUN, VERSION, Phase
 
 _ENVELOPE_TAG = keccak(b"PETra mix envelope v1")
@@ -62,6 +63,7 @@ def seal(
     return Envelope(session, run, phase, sender, previous, payload, signature)
 
 
+@public
 def decode(data: bytes) -> Envelope:
     """The envelope that ``data`` encodes.
 

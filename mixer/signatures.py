@@ -7,6 +7,7 @@ from coincurve.ecdsa import cdata_to_der, deserialize_compact
 
 from assets.keys import Address, Digest, address_of, recover_address
 from mixer.envelope import Envelope
+from mixer.memo import public
 from mixer.protocol import PUBLIC_KEY_BYTES, Phase
 
 
@@ -52,15 +53,25 @@ def _claimed_key(announcement: bytes, owner: Address) -> PublicKey | None:
 
 def check_key(key: PublicKey, digest: Digest, signature: bytes) -> None:
     """Raise :class:`ForeignSignature` unless ``signature`` (``r ‖ s``, low ``s``) is that of ``key``."""
-    try:
-        valid = key.verify(cdata_to_der(deserialize_compact(signature)), digest, hasher=None)
-    except ValueError:
-        raise ForeignSignature from None
-    if not valid:
+    if not _is_of(key, digest, signature):
         raise ForeignSignature
 
 
 def check_address(owner: Address, digest: Digest, signature: bytes) -> None:
     """The same if only the signer's address is known: tries the two keys that ``r`` allows."""
-    if owner not in (recover_address(digest, signature + bytes([v])) for v in (27, 28)):
+    if owner not in (signer_of(digest, signature + bytes([v])) for v in (27, 28)):
         raise ForeignSignature
+
+
+@public
+def signer_of(digest: Digest, signature: bytes) -> Address:
+    """:func:`assets.keys.recover_address`: whose key signed ``digest``."""
+    return recover_address(digest, signature)
+
+
+@public
+def _is_of(key: PublicKey, digest: Digest, signature: bytes) -> bool:
+    try:
+        return bool(key.verify(cdata_to_der(deserialize_compact(signature)), digest, hasher=None))
+    except ValueError:
+        return False

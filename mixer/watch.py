@@ -11,7 +11,6 @@ from typing import NamedTuple
 from coincurve import PublicKey
 
 from assets.errors import EncodingError
-from assets.keys import recover_address
 from mixer.envelope import Envelope, decode
 from mixer.exhibits import NotAnExhibit, OwnMix, could_be_a_mix, read_exhibit
 from mixer.faults import PeerFault, Reason
@@ -19,7 +18,7 @@ from mixer.payloads import BadPayload, read_box_key, read_complaint, read_items,
 from mixer.phases import PHASE_OF, State, Trigger
 from mixer.protocol import PUBLIC_KEY_BYTES, Phase, onion_bytes, payload_bytes
 from mixer.runstate import Events, RunState
-from mixer.signatures import ForeignSignature
+from mixer.signatures import ForeignSignature, signer_of
 from mixer.step import Ignored, Why
 
 
@@ -107,7 +106,7 @@ class Watch(RunState):
     def _carries_mix_signature(self, envelope: Envelope) -> bool:
         if self.mix_digest is None or envelope.phase is not Phase.SIGNING or envelope.previous != self.transcript.view:
             return False
-        return recover_address(self.mix_digest, envelope.payload) == self._run.session.owners[envelope.sender]
+        return signer_of(self.mix_digest, envelope.payload) == self._run.session.owners[envelope.sender]
 
     def _judge(self, envelope: Envelope, proof: "_Proof") -> Callable[[], Events]:
         """How to go on with a signed envelope; raises :class:`_Guilty` for what it proves instead."""

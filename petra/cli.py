@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 
 from assets.units import format_amount
 from petra import tables
-from petra.commands import bidstore, chain, dso_control, meter, mix, statement
+from petra.commands import bidstore, board, chain, dso_control, meter, mix, onion, privacy, statement
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
@@ -27,6 +27,19 @@ from petra.tables import Table
 
 BANNER = "THROW-AWAY KEYS, NO NETWORK ANONYMITY: keys come from the seed, and all messages travel in memory."
 """First line of every simulation."""
+
+HTTP_BANNER = (
+    "THROW-AWAY KEYS, NOT ANONYMOUS: keys come from the seed; mix messages go to a board over plain HTTP on this "
+    "machine, which sees every wallet's network address. All other messages travel in memory."
+)
+"""The same when the mix goes over HTTP."""
+
+TOR_BANNER = (
+    "THROW-AWAY KEYS: keys come from the seed. Mix messages go to a board over Tor, each wallet and session on "
+    "circuits of its own; all relays are on this machine, so nothing is hidden from its owner. "
+    "Offers, trades and bills travel in memory."
+)
+"""The same when the mix goes over Tor."""
 
 DEFAULT_TARIFF = "0.24/0.09"
 """What the DSO sells and buys at, USD/kWh."""
@@ -45,10 +58,13 @@ app = typer.Typer(
 )
 
 app.add_typer(bidstore.app, name="bidstore")
+app.add_typer(board.app, name="board")
 app.add_typer(chain.app, name="chain")
 app.add_typer(meter.app, name="meter")
 app.add_typer(dso_control.app, name="dso")
 app.add_typer(mix.app, name="mix")
+app.add_typer(onion.app, name="onion")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(statement.app, name="statement")
 
 
@@ -71,6 +87,12 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of homes, strategies and throw-away keys.")] = 1,
     ledger: Annotated[str, typer.Option(help="spec, evm (in process), or the URL of a JSON-RPC node.")] = "evm",
     tariff: Annotated[str, typer.Option(help="What the DSO sells/buys at, USD per kWh.")] = DEFAULT_TARIFF,
+    transport: Annotated[
+        str, typer.Option(help="What carries the mix: memory, http (NOT ANONYMOUS) or tor.")
+    ] = "memory",
+    onion_dir: Annotated[
+        Path | None, typer.Option(help="For tor: the folder of a running private network; one is started if not given.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files of the run.")] = Path("out/run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of --out that was cut off.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
@@ -83,9 +105,11 @@ def simulate(
     from petra.summary import who_learnt_what
 
     console = Console(stderr=as_json)
-    console.print(BANNER, style="bold yellow", soft_wrap=True)
+    banner = {"memory": BANNER, "http": HTTP_BANNER, "tor": TOR_BANNER}.get(transport, BANNER)
+    console.print(banner, style="bold yellow", soft_wrap=True)
     with one_sentence_errors():
         from dso.tariff import Tariff
+        from petra.transports import open_transport
 
         if out.exists() and not out.is_dir():
             raise ValueError(f"--out {out} is a file; give a folder")
@@ -94,12 +118,15 @@ def simulate(
         )
         prepare_folder(out)
         scenario = replace(scenario, record_in=out / "deployments", resume=resume)
-        with _progress(console) as progress:
+        with (
+            open_transport(transport, onion_dir, reach=ledger, say=console.print) as way,
+            _progress(console) as progress,
+        ):
             task = progress.add_task("intervals", total=scenario.intervals)
-            run = run_simulation(scenario, lambda done: progress.update(task, completed=done))
+            run = run_simulation(scenario, lambda done: progress.update(task, completed=done), way)
         learnt = who_learnt_what(run)
         summary = write_run(run, learnt, out)
-        write_report(run, learnt, BANNER, out / "report.html")
+        write_report(run, learnt, banner, out / "report.html")
     if as_json:
         print(json.dumps(summary, indent=2))
         return
@@ -110,6 +137,8 @@ def simulate(
         tables.knowledge_table(learnt),
     ):
         _print(console, table)
+    for line in way.account():
+        console.print(line, soft_wrap=True)
     console.print(f"Plots and tables: {out / 'report.html'}", soft_wrap=True)
     console.print(
         f"Next: {_program()} audit {out}    recomputes every signature, limit and bill from the files", soft_wrap=True

@@ -13,6 +13,7 @@ from dso.operator import Dso
 from petra.boards import MixLog
 from petra.inbox import Inboxes
 from petra.strategy import Strategy
+from petra.transports import MemoryTransport, Transport
 from petra.wallet import Wallet
 from smartmeter.meter import Meter
 from smartmeter.standard_set import StandardSet
@@ -62,6 +63,8 @@ class Microgrid:
     homes: list[Home]
     standard_set: StandardSet
     seed: int
+    transport: Transport = field(default_factory=MemoryTransport)
+    """What carries the messages of the mix."""
     inboxes: Inboxes = field(default_factory=Inboxes)
     mix_logs: list[MixLog] = field(default_factory=list)
     latest: list[Entry] = field(default_factory=list)

@@ -20,6 +20,7 @@ from petra.resume import ResumedLedger
 from petra.scenario import Scenario
 from petra.stopwatch import Stopwatch
 from petra.strategy import PersistenceTrader
+from petra.transports import Transport
 from petra.wallet import Wallet
 from smartmeter.billing import BillingRecord
 from smartmeter.meter import Meter
@@ -42,12 +43,16 @@ class Run:
     """Wall-clock time by stage, and ``total``."""
 
 
-def simulate(scenario: Scenario, progress: Callable[[int], None]) -> Run:
-    """Run ``scenario``; ``progress`` is called with the number of intervals traded so far."""
+def simulate(scenario: Scenario, progress: Callable[[int], None], transport: Transport | None = None) -> Run:
+    """Run ``scenario``; ``progress`` is called with the number of intervals traded so far.
+
+    ``transport`` carries the messages of the mix; in memory unless given.
+    """
     watch = Stopwatch()
     with watch("total"):
         with watch("enrol"):
             grid = build(scenario)
+            grid.transport = transport or grid.transport
         times = grid.ledger.grid
         markets: list[Market] = []
         bills: list[BillingRecord] = []

@@ -8,17 +8,16 @@ from assets.notes import Kind
 from assets.orders import Fill, Order, Side
 from assets.transactions import PriceChange, Signed, Transact, Withdraw
 from assets.units import energy_wh
-from mixer.board import MemoryBoard
 from mixer.choice import engine_for
 from mixer.engine import Rules
 from mixer.follower import Seat
-from mixer.mixing import mix_in_memory
 from petra.boards import MixLog
 from petra.inbox import BID_STORE
 from petra.membership import MIN_PEERS, mix_sessions
 from petra.microgrid import Home, Microgrid
 from petra.strategy import Situation
 from petra.trade import Trade, trades_of
+from petra.transports import Table
 from petra.wallet import Purpose
 from smartmeter.billing import BillingRecord
 
@@ -42,18 +41,26 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
         for kind in Kind
         for note in home.wallet.notes(Purpose.WITHDRAWN, t, kind)
     }
-    signed = []
-    for session in sessions:
-        board = MemoryBoard()
-        seats = [
-            Seat(wallet.key(owner), partial(wallet.fresh_address, Purpose.MIXED, t))
-            for owner, wallet in ((owner, wallets[owner]) for owner in session.owners)
-        ]
-        mix = mix_in_memory(engine_for(session.size), session, Rules(minimum=MIN_PEERS), seats, board).mixed
-        if mix is not None:
-            signed.append(mix)
-            grid.mix_logs.append(MixLog(board, mix))
-    return signed
+    rules = Rules(minimum=MIN_PEERS, timeout_s=grid.transport.step_s)
+    tables = [
+        Table(
+            session,
+            engine_for(session.size),
+            rules,
+            tuple(
+                Seat(wallet.key(owner), partial(wallet.fresh_address, Purpose.MIXED, t))
+                for owner, wallet in ((owner, wallets[owner]) for owner in session.owners)
+            ),
+        )
+        for session in sessions
+    ]
+    grid.transport.follow(grid.ledger)
+    mixed = []
+    for played in grid.transport.mix(tables):
+        if played.mixed is not None:
+            mixed.append(played.mixed)
+            grid.mix_logs.append(MixLog(played.session, tuple(entry.data for entry in played.log), played.mixed))
+    return mixed
 
 
 def post_orders(grid: Microgrid, t: int, prices: PriceChange) -> None:

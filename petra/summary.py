@@ -46,6 +46,7 @@ def summarise(run: Run, learnt: Sequence[Learnt], ledger_head: Digest) -> dict[s
             "fa_outstanding_nano": outstanding[Kind.FA],
             "dso_shortfall_nano": run.reconciliation.shortfall_nano,
         },
+        "transport": {"name": run.grid.transport.name, "anonymous": run.grid.transport.anonymous},
         "mix": {"sessions": len(peers), "peers_min": min(peers, default=0), "peers_max": max(peers, default=0)},
         "learnt": [asdict(row) for row in learnt],
         "ledger_stats": {"transactions": len(run.entries), "gas_total": gas_total(run.grid.ledger)},

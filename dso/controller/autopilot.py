@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 
 from assets.notes import Kind
 from assets.port import Receipt
-from assets.transactions import Authorisation, FeederCapacity, PriceChange, Regulate, Withdraw
+from assets.rules.state import Ruling
+from assets.transactions import Authorisation, FeederCapacity, PriceChange, Regulate, Withdraw, price_in_force
 from dso.controller.controller import Controller, Decision
 from dso.controller.forecast import BookDepth, forecast, issued_power_w
+from dso.desk.approvals import NotApproved
 from dso.desk.desk import Desk, Signer
 from dso.grid.check import WHOLE, Cut, GridCheck, Request, lowest_capacities
 from dso.registry import Registry
@@ -73,10 +75,13 @@ class Autopilot:
     ) -> tuple[Decision, ...]:
         """Decide on a day's prices and publish them; ``base`` is the tariff. Call before the day begins.
 
+        After the day, prices are what they were ruled to be before.
+
         Raises what the ledger refuses, and ``ValueError`` without a controller or history.
         """
         if self._controller is None:
             raise ValueError("this autopilot has no controller; give it one")
+        self._need_nobody()
         ledger = self.desk.ledger
         last = first + self._controller.per_day - 1
         issued = issued_power_w(ledger.entries(), first, last)
@@ -91,8 +96,19 @@ class Autopilot:
                 changes.append(change)
         moved = [f"interval {d.t}, level {d.level:+d}: {d.reason}" for d in decisions if d.level]
         self.desk.log.append("plan", ledger.now_s, first=first, last=last, moved=moved)
-        self._release(Regulate(0, prices=tuple(changes)))
+        self._release(Regulate(0, prices=(*changes, *self._ruled_from(last + 1))))
         return decisions
+
+    def _ruled_from(self, t: int) -> list[PriceChange]:
+        """The prices ruled for ``t`` and later. A record overrides all before it, so these have to be made again."""
+        self._follow()
+        prices, start_s = self._registry.prices, self.desk.ledger.grid.start_s(t)
+        found: list[PriceChange] = []
+        for time_s in (start_s, *sorted({p.time_s for p in prices if p.time_s > start_s})):
+            price = price_in_force(prices, time_s)
+            if price is not None and (not found or replace(price, time_s=found[-1].time_s) != found[-1]):
+                found.append(replace(price, time_s=time_s))
+        return found
 
     def guard(self, first: int, last: int, base_w: Mapping[int, Sequence[int]] | None = None) -> Guarded:
         """Check the intervals ``first..last`` and set the limits that are safe in all of them. Call before notes.
@@ -103,9 +119,15 @@ class Autopilot:
         """
         if self._check is None:
             raise ValueError("this autopilot has no grid check; give it one")
+        self._need_nobody()
         feeders, now_s = self._check.feeders, self._follow()
         if not any(self._registry.standing(meter, now_s) for meter in self._nameplate):
             raise ValueError("none of these meters is installed; authorise them first: there is nothing to guard")
+        for meter in sorted(self._registry.meters):
+            standing = self._registry.standing(meter, now_s)
+            if standing is not None and not standing.banned and standing.authorisation.feeder not in feeders:
+                feeder = standing.authorisation.feeder
+                raise ValueError(f"meter {meter} is on feeder {feeder}, which the network has not; ban it, or place it")
         base = {f: (base_w or {}).get(f, [0] * (last - first + 1)) for f in feeders}
         requests = [
             Request(
@@ -147,10 +169,8 @@ class Autopilot:
         for meter, plate in self._nameplate.items():
             standing = self._registry.standing(meter, now_s)
             if standing is not None and not standing.banned:
-                if plate.feeder not in asked:
-                    raise ValueError(f"meter {meter} is on feeder {plate.feeder}, which the network has not")
                 eca_w = plate.max_eca_w * self._own_permille(t) // WHOLE
-                asked[plate.feeder] += eca_w if kind == Kind.ECA else plate.max_epa_w
+                asked[standing.authorisation.feeder] += eca_w if kind == Kind.ECA else plate.max_epa_w
         return tuple(max(w, self._issued_w.get((f, t, kind), 0)) for f, w in asked.items())
 
     def _decide(self, check: GridCheck, requests: list[Request]) -> list[Cut]:
@@ -182,12 +202,20 @@ class Autopilot:
                 due = due or _due(old.max_eca_w, new.max_eca_w, plate.max_eca_w)
                 due = due or _due(old.max_epa_w, new.max_epa_w, plate.max_epa_w)
         changed = []
-        for c in capacities:
-            held = self._registry.capacity(c.feeder, now_s)
-            if held != c:
-                changed.append(c)
-                due = due or held is None or c.export_w < held.export_w or c.import_w < held.import_w
+        for safe in capacities:
+            ruled = self._registry.feeders.get(safe.feeder, Ruling[FeederCapacity]())
+            held, later = ruled.at(now_s), ruled.latest
+            too_high = any(r is None or _lowest(safe, r) != r for r in (held, later))
+            if held == later != safe:
+                changed.append(safe)
+            elif too_high:  # this replaces what is ruled for later, so it must not be above that
+                changed.append(_lowest(safe, held, later))
+            due = due or too_high
         return Regulate(0, feeders=tuple(changed), authorise=tuple(grants)) if due else None
+
+    def _need_nobody(self) -> None:
+        if self.desk.policy.required:
+            raise NotApproved("this desk's transactions need approvals: it has no automatic loop; use price and limits")
 
     def _release(self, tx: Regulate) -> Receipt:
         return self.desk.release(self.desk.propose(tx), self._signer).require()
@@ -205,6 +233,11 @@ class Autopilot:
                         self._issued_w[key] = self._issued_w.get(key, 0) + note.power_w
             self._cursor = entry.seq + 1
         return now_s
+
+
+def _lowest(safe: FeederCapacity, *ruled: FeederCapacity | None) -> FeederCapacity:
+    known = [safe, *(r for r in ruled if r is not None)]
+    return FeederCapacity(safe.feeder, min(r.export_w for r in known), min(r.import_w for r in known))
 
 
 def _due(held_w: int, right_w: int, nameplate_w: int) -> bool:

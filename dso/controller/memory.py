@@ -28,7 +28,7 @@ class Memory:
             found = json.loads(path.read_text(encoding="utf-8"))
             maps = ({int(k): int(v) for k, v in found[name].items()} for name in ("before", "after", "limit_permille"))
             return cls(int(found["first"]), *maps)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             why = f"{path} is damaged; restore it, or delete it: levels then start from the tariff"
             raise ValueError(why) from error
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from assets.hashing import keccak
-from assets.keys import Address, Digest, SigningKey, recover_address
+from assets.keys import ZERO_ADDRESS, Address, Digest, SigningKey, recover_address
 from assets.transactions import Domain, Regulate, digest
 
 
@@ -26,6 +26,8 @@ class Policy:
     def __post_init__(self) -> None:
         if len(set(self.approvers)) != len(self.approvers):
             raise ValueError("each approver is named once")
+        if ZERO_ADDRESS in self.approvers:  # what a malformed signature recovers to
+            raise ValueError("the zero address signs nothing; give an approver's own")
         if not 0 <= self.required <= len(self.approvers):
             raise ValueError(f"{self.required} approvals of {len(self.approvers)} approvers can never be collected")
 

@@ -78,8 +78,3 @@ class Desk:
         registry, now_s = self.registry(), self.ledger.now_s
         found = ((meter, registry.standing(meter, now_s)) for meter in sorted(registry.meters))
         return {meter: standing for meter, standing in found if standing is not None}
-
-
-def removal(meters: Sequence[int]) -> Regulate:
-    """Removing meters, as the paper does it: they may issue nothing more; what they owe stays due."""
-    return Regulate(0, ban=tuple(meters))

@@ -30,10 +30,13 @@ class DeskFolder:
         try:
             found = json.loads((path / "desk.json").read_text(encoding="utf-8"))
             policy = Policy(found["required"], tuple(address(text) for text in found["approvers"]))
-            return cls(path, found["node"], address(found["contract"]), found["gate_s"], policy)
+            node, gate_s = found["node"], found["gate_s"]
+            if not isinstance(node, str) or not isinstance(gate_s, int):
+                raise TypeError("of another type")
+            return cls(path, node, address(found["contract"]), gate_s, policy)
         except FileNotFoundError:
             raise ValueError(f"there is no desk in {path}; make one with petra dso init") from None
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{path / 'desk.json'} is damaged; restore it from a backup") from error
 
     def save(self) -> None:
@@ -70,9 +73,12 @@ def read_proposal(path: Path) -> Regulate:
 
 
 def approvals(path: Path) -> list[bytes]:
-    """The approvals collected beside the proposal ``path``."""
+    """The approvals collected beside the proposal ``path``. Raises ``ValueError`` if their file is damaged."""
     lines = path.with_suffix(".approvals")
-    return [bytes.fromhex(line) for line in lines.read_text(encoding="utf-8").split()] if lines.exists() else []
+    try:
+        return [bytes.fromhex(line) for line in lines.read_text(encoding="utf-8").split()] if lines.exists() else []
+    except ValueError:
+        raise ValueError(f"{lines.name} is damaged; delete it, and ask the approvers again") from None
 
 
 def add_approval(path: Path, approval: bytes) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from eth_account import Account
 
@@ -20,11 +21,14 @@ def create_key(path: Path, passphrase: str) -> SigningKey:
     secret = secrets.token_bytes(32)
     key = SigningKey(secret)
     text = json.dumps(Account.encrypt(secret, passphrase, kdf="scrypt", iterations=SCRYPT_N))
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    if path.exists():
+        raise FileExistsError(f"{path} exists; a keystore never overwrites a file")
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
+    os.link(file.name, path)  # at once or not at all, and never over another file
+    os.unlink(file.name)
     return key
 
 
@@ -32,7 +36,7 @@ def open_key(path: Path, passphrase: str) -> SigningKey:
     """The key in the file ``path``; raises ``ValueError`` for a wrong passphrase or another kind of file."""
     try:
         return SigningKey(bytes(Account.decrypt(path.read_text(encoding="utf-8"), passphrase)))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         # The cause is not shown: it may carry parts of what was read.
         raise ValueError(f"{path.name} is no keystore, or this is not its passphrase") from None
 
@@ -53,5 +57,6 @@ def open_desk_keys(folder: Path, passphrase: str, dso: Address) -> tuple[Signing
 def finish_rotation(folder: Path) -> None:
     """The successor's keystore becomes the desk's; the old one is kept under another name."""
     number = len(list(folder.glob("dso-retired-*.json")))
-    (folder / "dso.json").rename(folder / f"dso-retired-{number}.json")
+    if (folder / "dso.json").exists():  # else it was killed between the two
+        (folder / "dso.json").rename(folder / f"dso-retired-{number}.json")
     (folder / "dso-next.json").rename(folder / "dso.json")

@@ -1,6 +1,5 @@
 """The worst case within what notes permit, and how far they must be cut so that no limit is violated."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -187,16 +186,6 @@ def lowest_capacities(cuts: list[Cut]) -> tuple[FeederCapacity, ...]:
             capacity.feeder, min(old.export_w, capacity.export_w), min(old.import_w, capacity.import_w)
         )
     return tuple(found[feeder] for feeder in sorted(found))
-
-
-def requests_from_forecast(
-    first: int, base_w: Mapping[int, list[int]], eca_w: Mapping[int, list[int]], epa_w: Mapping[int, list[int]]
-) -> list[Request]:
-    """Requests of consecutive intervals from series by feeder; feeders in ascending order."""
-    feeders = sorted(base_w)
-    columns = [[series[f] for f in feeders] for series in (base_w, eca_w, epa_w)]
-    rows = [list(zip(*column, strict=True)) for column in columns]
-    return [Request(first + i, *triple) for i, triple in enumerate(zip(*rows, strict=True))]
 
 
 def _scaled(power_w: Watts, permille: Watts) -> Watts:

@@ -53,7 +53,11 @@ def read_network(path: Path) -> Network:
     except Exception as error:  # the readers raise whatever their parsers do
         hint = "" if path.suffix == ".json" else " (CGMES is read from EQ, SSH and TP together: one .zip or one folder)"
         raise ValueError(f"{path.name} is no network that can be read: {error}{hint}") from error
-    return from_pandapower(net, path.stem)
+    try:
+        return from_pandapower(net, path.stem)
+    except (KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+        why = f"{path.name} is a network that cannot be read: {error!r}; write it anew with pandapower 3"
+        raise ValueError(why) from error
 
 
 def _cgmes(profiles: list[Path]) -> "pandapowerNet":

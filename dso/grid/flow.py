@@ -35,7 +35,10 @@ class PowerFlow:
     def __init__(
         self, network: Network, buses: Sequence[int], background: Sequence[tuple[int, float, float]] = ()
     ) -> None:
-        """``background``: constant loads of others, as (bus, watts, var). Raises ``ImportError``."""
+        """``background``: constant loads of others, as (bus, watts, var).
+
+        Raises ``ImportError``, and ``ValueError`` for a network that contradicts itself.
+        """
         try:
             from power_grid_model import PowerGridModel, initialize_array
         except ImportError as error:
@@ -50,7 +53,11 @@ class PowerFlow:
         load["node"] = [*self.buses, *(bus for bus, _, _ in background)]
         load["p_specified"] = [*(0.0 for _ in buses), *(power_w for _, power_w, _ in background)]
         load["q_specified"] = [*(0.0 for _ in buses), *(reactive for _, _, reactive in background)]
-        self._model: Any = PowerGridModel({**data, "sym_load": load})
+        try:
+            self._model: Any = PowerGridModel({**data, "sym_load": load})
+        except RuntimeError as error:  # the base of power-grid-model's errors
+            why = str(error).partition("\n\n")[0].replace("\n", ",")
+            raise ValueError(f"network {network.name} cannot be solved: {why}") from error
 
     def run(self, power_w: npt.ArrayLike, reactive_var: npt.ArrayLike | None = None) -> Flows:
         """Flows for the cases ``power_w[case, bus]`` (positive = drawn from the grid), and ``reactive_var`` likewise.

@@ -1,6 +1,7 @@
 """A low-voltage network as the power flow needs it: balanced, in SI units."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import isfinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A whole network. Raises ``ValueError`` if it has no source or a line without an ampacity."""
+    """A whole network. Raises ``ValueError`` if it has no source, or a part has values that no such part has."""
 
     name: str
     buses: tuple[Bus, ...]
@@ -76,6 +77,20 @@ class Network:
         for line in self.lines:
             if not line.ampacity_a > 0:
                 raise ValueError(f"line {line.name} has no ampacity; give the largest current that it may carry")
+            if line.r_ohm == line.x_ohm == 0:
+                raise ValueError(f"line {line.name} has no impedance; join its buses with a closed switch instead")
+        for bus in self.buses:
+            if bus.rated_v <= 0:
+                raise ValueError(f"{bus.name} has no rated voltage; give one")
+        for transformer in self.transformers:
+            if transformer.rated_va <= 0:
+                raise ValueError(f"transformer {transformer.name} has no rated power; give one")
+        parts: tuple[Bus | Line | Transformer | Source, ...]
+        parts = (*self.buses, *self.lines, *self.transformers, *self.sources)
+        for part in parts:
+            for name, value in asdict(part).items():
+                if isinstance(value, float) and not isfinite(value):
+                    raise ValueError(f"network {self.name} has {name} {value} in {part}; give finite numbers")
 
     def bus(self, name: str) -> int:
         """Place of the bus called ``name``; raises ``ValueError`` if there is none, or more than one."""

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import hmac
 import io
+import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from assets.commitments.statement import PrivateStatement
 from assets.statement import SignedStatement, Statement
 from contracts.errors import NodeError, NodeUnreachable, Reorganised
 from dso.accounts import Reason, StatementRefused
+from dso.service.bodies import CheckedBodies
 from dso.service.gauges import Gauges
 from dso.service.intake import Intake
 from dso.service.private_intake import MAX_BYTES, PrivateIntake
@@ -24,6 +26,9 @@ from dso.service.store import FIELDS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+
+_SIGNATURE = re.compile(r"0x[0-9a-fA-F]{130}", re.ASCII)
 
 
 class Role(Enum):
@@ -47,6 +52,7 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
     """
     try:
         from fastapi import Body, Depends, FastAPI, HTTPException, Request, Response
+        from fastapi.exceptions import RequestValidationError
         from fastapi.responses import JSONResponse
         from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
         from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -55,6 +61,7 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
         raise ImportError("the service needs FastAPI; run: pip install 'petra[service]'") from error
 
     app = FastAPI(title="PETra DSO", version="1")
+    app.add_middleware(CheckedBodies, apart="/private-statements")
     registry = CollectorRegistry()
     received = Counter("petra_dso_statements", "Statements received, by verdict", ["verdict"], registry=registry)
     gauges = Gauges(registry)
@@ -89,6 +96,12 @@ def create_app(intake: Intake, tokens: Mapping[str, Role], private: PrivateIntak
 
     for kind in (NodeError, NodeUnreachable, sqlite3.Error):
         app.add_exception_handler(kind, not_now)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        """What is wrong, without what was sent: that may hold numbers that JSON has not."""
+        found = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return JSONResponse({"detail": "; ".join(found)}, 422)
 
     @app.post("/statements", dependencies=[Depends(needs(Role.METER))])
     def receive(body: Annotated[dict[str, int | str], Body()]) -> dict[str, str]:
@@ -210,7 +223,7 @@ def decode(body: Mapping[str, object]) -> SignedStatement:
             raise ValueError(f"{name} of a statement is a whole number")
         values[name] = value
     text = body["signature"]
-    if not isinstance(text, str) or len(text) != 132 or not text.startswith("0x"):
+    if not isinstance(text, str) or not _SIGNATURE.fullmatch(text):
         raise ValueError("the signature is 0x and 130 hexadecimal digits")
     return SignedStatement(Statement(**values), bytes.fromhex(text[2:]))
 

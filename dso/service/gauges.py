@@ -1,4 +1,4 @@
-"""What the service shows Prometheus of ledger and books. No number tells a meter."""
+"""What the service shows Prometheus of ledger and books. No number tells a meter, and no two scrapes tell a bill."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ class Gauges:
         from prometheus_client import Gauge
 
         self._stored = Gauge("petra_dso_statements_stored", "Statements on disk, by kind", ["kind"], registry=registry)
-        self._billed = Gauge("petra_dso_billed_nano", "Sum of all bills booked, in nano-units", registry=registry)
         self._faults = Gauge("petra_dso_meters_at_fault", "Meters by what they did", ["fault"], registry=registry)
         self._meters = Gauge("petra_dso_meters", "Meters installed, by standing", ["standing"], registry=registry)
         self._regulations = Gauge("petra_dso_regulations", "Regulatory transactions on the ledger", registry=registry)
@@ -33,7 +32,6 @@ class Gauges:
         plain, hidden = intake.statements(), [] if private is None else private.statements()
         self._stored.labels("plain").set(len(plain))
         self._stored.labels("private").set(len(hidden))
-        self._billed.set(sum(s.bill_nano for s in plain) + sum(s.bill_nano for s in hidden))
         other = {} if private is None else private.faults()
         for fault, meters in intake.faults().items():
             self._faults.labels(fault).set(len({*meters, *other.get(fault, [])}))

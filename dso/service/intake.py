@@ -35,7 +35,14 @@ class Intake:
         """``late_s``: seconds after the deposit deadline of its last interval at which a statement is late."""
         self._ledger, self._store, self._gate_s, self._late_s = ledger, store, gate_s, late_s
         self._lock = Lock()
-        self._accounts = self._replayed()
+        self._read: Accounts | None = self._replayed()
+
+    @property
+    def _accounts(self) -> Accounts:
+        """What is on disk; read anew where memory may hold something else, as soon as the ledger can be read."""
+        if self._read is None:
+            self._read = self._replayed()
+        return self._read
 
     def _replayed(self) -> Accounts:
         accounts = Accounts(self._ledger, self._gate_s)
@@ -60,7 +67,7 @@ class Intake:
             try:
                 self._store.book(signed, self._ledger.now_s)
             except Exception:
-                self._accounts = self._replayed()  # memory holds what the disk does not: forget it
+                self._read = None  # memory holds what the disk does not: forget it
                 raise
             return True
 
@@ -90,9 +97,9 @@ class Intake:
             )
 
     def reload(self) -> None:
-        """Read disk and ledger anew, after the chain dropped entries that were read before."""
+        """Read disk and ledger anew at the next request, after the chain dropped entries that were read before."""
         with self._lock:
-            self._accounts = self._replayed()
+            self._read = None
 
     def covers(self, meter: int, first: int, last: int) -> bool:
         """Whether a booked statement of the meter has any of the intervals ``first..last``."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -31,8 +32,13 @@ class PublicationStore:
         )
 
     def keep(self, body: bytes, received_s: int, verdict: str) -> None:
-        """Keep a publication; one that was kept before with this very content changes nothing."""
-        self._db.execute("INSERT OR IGNORE INTO publications VALUES (NULL, ?, ?, ?)", (body, received_s, verdict))
+        """Keep a publication; one that was kept before with this very content changes nothing, unless it is booked now.
+
+        It may be refused because it comes too early, and be good later: its place is then behind all others.
+        """
+        how = "REPLACE" if verdict == BOOKED else "IGNORE"
+        insert = f"INSERT OR {how} INTO publications VALUES (NULL, ?, ?, ?)"  # noqa: S608 - constants
+        self._db.execute(insert, (body, received_s, verdict))
 
     def verdict(self, body: bytes) -> str | None:
         """What was decided on a publication that came before."""
@@ -58,6 +64,7 @@ class PrivateIntake:
         self._replay()
 
     def _replay(self) -> None:
+        self._stale = True
         self._desks: dict[str, PrivateStatements] = {}
         self._booked: list[tuple[PrivateStatement, int]] = []
         self._refused: list[tuple[int, str]] = []
@@ -75,11 +82,20 @@ class PrivateIntake:
                 self._booked.append((signed.statement, received_s))
             else:
                 self._refused.append((signed.statement.meter, verdict))
+        self._stale = False
+
+    @contextmanager
+    def _books(self) -> Iterator[None]:
+        """Nobody else at the books, and in them what is on disk: read anew where memory may hold something else."""
+        with self._lock:
+            if self._stale:
+                self._replay()
+            yield
 
     def reload(self) -> None:
-        """Read disk and ledger anew, after the chain dropped entries that were read before."""
+        """Read disk and ledger anew at the next request, after the chain dropped entries that were read before."""
         with self._lock:
-            self._replay()
+            self._stale = True
 
     def _desk(self, group: Group) -> PrivateStatements:
         return self._desks.setdefault(group.name, PrivateStatements(self._ledger, self._gate_s, group))
@@ -91,7 +107,7 @@ class PrivateIntake:
         such a publication is kept as evidence if its meter signed all of it, and nobody else left out a part.
         """
         group, sheets, signed = read_publication(body)
-        with self._lock:
+        with self._books():
             s = signed.statement
             if self._store.verdict(body) == BOOKED or any(s == booked for booked, _ in self._booked):
                 return False
@@ -112,19 +128,19 @@ class PrivateIntake:
             try:
                 self._store.keep(body, now_s, BOOKED)
             except Exception:
-                self._replay()  # memory holds what the disk does not: forget it
+                self._stale = True  # memory holds what the disk does not: forget it
                 raise
             self._booked.append((s, now_s))
             return True
 
     def statements(self) -> list[PrivateStatement]:
         """All that was booked, in the order of arrival."""
-        with self._lock:
+        with self._books():
             return [s for s, _ in self._booked]
 
     def covers(self, meter: int, first: int, last: int) -> bool:
         """Whether a booked statement of the meter has any of the intervals ``first..last``."""
-        with self._lock:
+        with self._books():
             return self._covers(meter, first, last)
 
     def _covers(self, meter: int, first: int, last: int) -> bool:
@@ -132,13 +148,13 @@ class PrivateIntake:
 
     def states(self, meter: int, first: int, last: int) -> bool:
         """Whether booked statements of the meter have all of the intervals ``first..last``."""
-        with self._lock:
+        with self._books():
             spans = [range(s.first, s.last + 1) for s, _ in self._booked if s.meter == meter]
         return all(any(t in span for span in spans) for t in range(first, last + 1))
 
     def faults(self) -> dict[str, list[int]]:
         """Meters by fault: late, contradictory, implausible."""
-        with self._lock:
+        with self._books():
             late = {
                 s.meter
                 for s, received_s in self._booked

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -41,9 +40,10 @@ class StatementStore:
         return int(self._db.execute("SELECT COUNT(*) FROM booked").fetchone()[0])
 
     def refuse(self, signed: SignedStatement, received_s: int, reason: str) -> None:
-        """Keep a statement that was refused, as evidence."""
-        insert = f"INSERT INTO refused VALUES (NULL, {_MARKS}, ?, ?)"  # noqa: S608 - constants
-        self._db.execute(insert, (*_row(signed), received_s, reason))
+        """Keep a statement that was refused, as evidence; refused again for the same reason, it changes nothing."""
+        known = "SELECT 1 FROM refused WHERE signature = ? AND reason = ?"
+        insert = f"INSERT INTO refused SELECT NULL, {_MARKS}, ?, ? WHERE NOT EXISTS ({known})"
+        self._db.execute(insert, (*_row(signed), received_s, reason, signed.signature, reason))
 
     def booked(self) -> Iterator[tuple[SignedStatement, int]]:
         """All accepted statements in the order of their arrival, each with its ledger time."""
@@ -56,13 +56,6 @@ class StatementStore:
         query = f"SELECT {_COLUMNS}, signature, received_s, reason FROM refused ORDER BY seq"  # noqa: S608 - constants
         for *row, received_s, reason in self._db.execute(query):
             yield _signed(row), received_s, reason
-
-    def backup(self, path: Path) -> None:
-        """A consistent copy into a new file, while the service runs; to restore, start the service on the copy."""
-        if path.exists():
-            raise ValueError(f"{path} exists; a backup never overwrites one")
-        with closing(sqlite3.connect(path)) as copy:
-            self._db.backup(copy)
 
     def close(self) -> None:
         """Close the file."""

@@ -7,6 +7,7 @@ chance is 3·10⁻³⁵ a run. A Mersenne prime, so that reducing is shifting an
 from collections.abc import Sequence
 
 from assets.errors import EncodingError
+from mixer.memo import public
 
 BITS = 127
 P: int = 2**BITS - 1
@@ -23,6 +24,7 @@ def encode_elements(elements: Sequence[int]) -> bytes:
     return b"".join(element.to_bytes(ELEMENT_BYTES, "big") for element in elements)
 
 
+@public
 def decode_elements(data: bytes) -> tuple[int, ...]:
     """The elements that ``data`` encodes. Raises :class:`~assets.errors.EncodingError` if it is no such encoding."""
     if len(data) % ELEMENT_BYTES:

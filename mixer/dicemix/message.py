@@ -12,6 +12,7 @@ from assets.errors import EncodingError
 from assets.hashing import keccak
 from assets.keys import Digest, SigningKey
 from mixer.dicemix.protocol import HASH_BYTES, MAX_PAYLOAD_BYTES, MAX_PEERS, MAX_RUN, SIGNATURE_BYTES, VERSION, Phase
+from mixer.memo import public
 
 _TAG = keccak(b"PETra DiceMix message v1")
 _HEADER = struct.Struct(">BBHI32s32sI")
@@ -61,6 +62,7 @@ def seal(
     return Message(session, run, phase, sender, previous, payload, key.sign(digest)[:SIGNATURE_BYTES])
 
 
+@public
 def decode(data: bytes) -> Message:
     """The message that ``data`` encodes.
 

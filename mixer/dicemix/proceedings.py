@@ -9,7 +9,7 @@ from functools import partial
 
 from assets.errors import EncodingError
 from assets.hashing import keccak
-from assets.keys import ZERO_ADDRESS, Address, Digest, recover_address
+from assets.keys import ZERO_ADDRESS, Address, Digest
 from assets.transactions import Signed, Transact, digest
 from mixer.dicemix.blame import Case, blame
 from mixer.dicemix.faults import Fault, Reason
@@ -23,7 +23,7 @@ from mixer.dicemix.slots import fits
 from mixer.dicemix.stages import PHASES_OF, TRANSITIONS, Stage, Trigger, turn
 from mixer.engine import Aborted, Blamed, Mixed, Outcome, Run
 from mixer.exhibits import NotAnExhibit, OwnMix, could_be_a_mix, read_exhibit
-from mixer.signatures import ForeignSignature
+from mixer.signatures import ForeignSignature, signer_of
 from mixer.step import Why
 
 _VIEW_TAG = keccak(b"PETra DiceMix view v1")
@@ -171,7 +171,7 @@ class Proceedings:
             return Why.CLOSED
         else:
             self._take(message, signs_mix)
-        if self._stage in PHASES_OF and not self._awaited():
+        if self._stage in PHASES_OF and len(self._heard) + len(self._faults) >= self._run.size and not self._awaited():
             self._finish()
         return None
 
@@ -181,7 +181,7 @@ class Proceedings:
             return False
         if message.session != self._run.session.id or message.sender not in self._run.members:
             return False
-        return recover_address(self._mix_digest, message.payload) == self._run.session.owners[message.sender]
+        return signer_of(self._mix_digest, message.payload) == self._run.session.owners[message.sender]
 
     def _foreign(self, message: Message, signs_mix: bool) -> Why | None:
         """Why the message says nothing about anybody's conduct in this run."""

@@ -10,6 +10,7 @@ from petra.audit.ledger import Replay
 from petra.audit.summary import Summary
 from petra.knowledge import Learnt
 from petra.summary import STAGES
+from petra.transports import NAMES as TRANSPORTS
 from smartmeter.standard_set import StandardSet
 
 TOTALS = (
@@ -17,7 +18,7 @@ TOTALS = (
     *("sum_bills_nano", "sum_bills_without_trading_nano"),
 )
 SCENARIO = ("scenario", "seed", "ledger", "homes", "start", "intervals", "interval_s", "gate_s")
-SECTIONS = ("standard_set", "conservation", "mix", "learnt", "ledger_stats", "ledger_head", "seconds")
+SECTIONS = ("standard_set", "conservation", "mix", "learnt", "ledger_stats", "ledger_head", "seconds", "transport")
 CONSERVATION = ("epa_outstanding_wh", "eca_outstanding_wh", "fa_outstanding_nano", "dso_shortfall_nano")
 
 LATEST_GATE_S = 366 * 86_400
@@ -38,6 +39,11 @@ def audit_shape(summary: Summary) -> None:
         _refuse(f"gate_s is more than {LATEST_GATE_S} seconds before delivery")
     summary.section("conservation").require_fields(*CONSERVATION)
     summary.section("mix").require_fields("sessions", "peers_min", "peers_max")
+    transport = summary.section("transport")
+    transport.require_fields("name", "anonymous")
+    if transport.text("name") not in TRANSPORTS:
+        _refuse(f"transport.name is none of {', '.join(TRANSPORTS)}")
+    transport.require("anonymous", transport.text("name") == "tor")
     stats = summary.section("ledger_stats")
     stats.require_fields("transactions", "gas_total")
     if summary.text("ledger") == "spec":

@@ -12,7 +12,7 @@ import typer
 from assets.transactions import Regulate
 from assets.units import format_amount
 from dso.desk.folder import DeskFolder
-from petra.commands.dso_desk import DESK, Folder, Passphrase, act, app, open_desk
+from petra.commands.dso_desk import DESK, Folder, Passphrase, act, app, each_once, open_desk
 from petra.commands.errors import one_sentence_errors
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def reconcile(
             pairs = [(int(feeder), int(wh)) for feeder, wh in (text.split(":") for text in measured)]
         except ValueError:
             raise ValueError("write feeder:Wh in whole watt-hours, such as 3:1200 or -- 5:-300") from None
+        each_once("feeder", [feeder for feeder, _ in pairs])
         folder, ledger = open_desk(desk)
         found = _books(folder, ledger, stack)[0].reconcile(first, last, dict(pairs))
         for f in found.feeders:
@@ -182,6 +183,9 @@ def serve(desk: Folder = DESK, port: Annotated[int, typer.Option(min=1, max=6553
                 file.write(json.dumps({token_hash(token): role.value for role, token in fresh.items()}) + "\n")
             for role, token in fresh.items():
                 typer.echo(f"{role.value} token: {token}")
-        tokens = {known: Role(role) for known, role in json.loads(path.read_text(encoding="utf-8")).items()}
+        try:
+            tokens = {known: Role(role) for known, role in json.loads(path.read_text(encoding="utf-8")).items()}
+        except (ValueError, AttributeError):
+            raise ValueError(f"{path} is damaged; delete it: the service then makes fresh tokens") from None
         plain, private = _books(folder, ledger, stack)
         uvicorn.run(create_app(plain, tokens, private), port=port, log_level="warning")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petra.commands.dso_bills import app
-from petra.commands.dso_desk import DESK, Folder, Passphrase, open_desk, signer_of
+from petra.commands.dso_desk import DESK, Folder, Passphrase, each_once, open_desk, signer_of
 from petra.commands.errors import one_sentence_errors
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def guard(
     passphrase: Passphrase,
     enrolment: Enrolment,
     desk: Folder = DESK,
-    intervals: Annotated[int, typer.Option(min=1, help="How many coming intervals must be safe.")] = 1,
+    intervals: Annotated[int, typer.Option(min=1, max=35_040, help="How many coming intervals must be safe.")] = 1,
     network: Annotated[
         Path | None, typer.Option(help="pandapower JSON, or CGMES .zip or folder; the CIGRE network.")
     ] = None,
@@ -65,9 +65,11 @@ def _check(network: Path | None, at: list[str] | None, feeders: list[int]) -> "G
             raise ValueError(f"the CIGRE network has the feeders {list(NODE_BUS)}; for others give --network and --at")
         return GridCheck(residential(), tuple(NODE_BUS))
     try:
-        buses = {int(feeder): bus for feeder, bus in (text.split("=", 1) for text in at or ())}
+        places = [(int(feeder), bus) for feeder, bus in (text.split("=", 1) for text in at or ())]
     except ValueError:
         raise ValueError("write --at feeder=bus, such as --at '3=Bus R11'") from None
+    each_once("feeder", [feeder for feeder, _ in places])
+    buses = dict(places)
     if not set(feeders) <= set(buses):
         raise ValueError(f"give --at feeder=bus for each of the feeders {feeders}")
     net = read_network(network)

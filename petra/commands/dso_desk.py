@@ -1,6 +1,7 @@
 """The commands of the operator's desk that act on a ledger."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,12 @@ __all__ = ["app"]
 Folder = Annotated[Path, typer.Option("--desk", help="The desk's folder.")]
 Passphrase = Annotated[
     str, typer.Option(envvar="PETRA_DSO_PASSPHRASE", prompt=True, hide_input=True, help="Of the keystore.")
+]
+NewPassphrase = Annotated[
+    str,
+    typer.Option(
+        envvar="PETRA_DSO_PASSPHRASE", prompt=True, confirmation_prompt=True, hide_input=True, help="Of the keystore."
+    ),
 ]
 From = Annotated[int | None, typer.Option("--from", min=0, help="Interval from which it holds; at once.")]
 DESK = Path("desk")
@@ -63,6 +70,13 @@ def signer_of(folder: DeskFolder, ledger: "EvmLedger", passphrase: str) -> "KeyS
     return KeySigner(*open_desk_keys(folder.path, passphrase, ledger.dso))
 
 
+def each_once(what: str, numbers: Sequence[int]) -> None:
+    """Raise ``ValueError`` for a number that is there twice: one of the two would be lost."""
+    for number in numbers:
+        if numbers.count(number) > 1:
+            raise ValueError(f"{what} {number} is there twice; name it once")
+
+
 def _when(desk: Path, interval: int | None) -> int:
     """Ledger time from which a ruling holds: the start of an interval; 0 is at once."""
     return 0 if interval is None else open_desk(desk)[1].grid.start_s(interval)
@@ -70,7 +84,7 @@ def _when(desk: Path, interval: int | None) -> int:
 
 @app.command()
 def init(
-    passphrase: Passphrase,
+    passphrase: NewPassphrase,
     desk: Folder = DESK,
     node: Annotated[str, typer.Option(help="URL of the ledger's node.")] = "http://127.0.0.1:8545",
     interval_s: Annotated[int, typer.Option(min=1, help="Seconds of a delivery interval.")] = 900,
@@ -88,7 +102,7 @@ def init(
     with one_sentence_errors():
         policy = Policy(required, tuple(address(text) for text in approver or ()))
         w3 = nodes.connect(node)
-        desk.mkdir(parents=True, exist_ok=True)
+        desk.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(desk.iterdir()):
             raise ValueError(f"{desk} is not empty; a desk is made in a folder of its own")
         key = create_key(desk / "dso.json", passphrase)
@@ -100,7 +114,7 @@ def init(
 
 
 @app.command()
-def key(passphrase: Passphrase, path: Annotated[Path, typer.Argument(help="A file that does not exist.")]) -> None:
+def key(passphrase: NewPassphrase, path: Annotated[Path, typer.Argument(help="A file that does not exist.")]) -> None:
     """Make a keystore, for an approver; prints its address."""
     from dso.desk.keystore import create_key
 
@@ -121,6 +135,7 @@ def limits(
             capacities = tuple(FeederCapacity(*map(int, text.split(":"))) for text in feeders)
         except (ValueError, TypeError):
             raise ValueError("write feeder:export_w:import_w in whole watts, such as 3:4000:6000") from None
+        each_once("feeder", [c.feeder for c in capacities])
         act(
             desk,
             passphrase,
@@ -165,6 +180,7 @@ def ban(
 ) -> None:
     """Ban meters, or remove them: they issue no more notes; their bills stay due."""
     with one_sentence_errors():
+        each_once("meter", meters)
         act(desk, passphrase, Regulate(0, ban=tuple(meters), time_s=_when(desk, start)), f"{len(meters)} meters banned")
 
 
@@ -174,6 +190,7 @@ def rotate(passphrase: Passphrase, desk: Folder = DESK) -> None:
     from dso.desk.keystore import create_key, open_key
 
     with one_sentence_errors():
+        signer_of(*open_desk(desk), passphrase)  # a successor with another passphrase would lock the desk
         following = desk / "dso-next.json"
         fresh = open_key(following, passphrase) if following.exists() else create_key(following, passphrase)
         act(desk, passphrase, Regulate(0, successor=fresh.address), f"the DSO's key is now 0x{fresh.address.hex()}")
@@ -227,8 +244,11 @@ def approve(
     from dso.desk.keystore import open_key
 
     with one_sentence_errors():
-        _, ledger = open_desk(desk)
-        add_approval(proposal, approval(ledger.domain, read_proposal(proposal), open_key(keystore, passphrase)))
+        folder, ledger = open_desk(desk)
+        approver = open_key(keystore, passphrase)
+        if approver.address not in folder.policy.approvers:
+            raise ValueError(f"{keystore.name} is no approver's of this desk; give the keystore of one")
+        add_approval(proposal, approval(ledger.domain, read_proposal(proposal), approver))
         typer.echo(f"approved; when enough have: petra dso release {proposal}")
 
 

@@ -1,5 +1,6 @@
 """How commands end when the user or the machine got something wrong."""
 
+import csv
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,11 @@ import typer
 
 from assets.errors import Refusal
 from contracts.errors import NodeError
+from mixer.faults import PeerFault
+from petra.onion.errors import OnionError
+from petra.transports import TransportFailed
 
-ONE_SENTENCE = (ValueError, Refusal, NodeError, OSError, ImportError)
+ONE_SENTENCE = (ValueError, Refusal, NodeError, OSError, ImportError, OnionError, TransportFailed, PeerFault)
 """Errors whose text is for the user."""
 
 WEB3 = frozenset({"web3", "eth_utils", "eth_abi", "hexbytes"})
@@ -29,6 +33,8 @@ def one_sentence_errors() -> Iterator[None]:
             text = str(error)
         elif isinstance(error, sqlite3.Error):
             text = f"a database file cannot be used ({error}); free the disk, or restore the file"
+        elif isinstance(error, csv.Error):
+            text = f"a file is no CSV that can be read ({error}); give the right file"
         else:
             raise
         typer.echo(f"petra: {text}", err=True)

@@ -14,37 +14,63 @@ if TYPE_CHECKING:
     from mixer.judge import Verdict
     from mixer.session import MixSession
 
-NOTE = "One process plays all members; the CPU of a member is an equal share of it. No network delays."
+NOTE = (
+    "One process plays all members of a session, the board is another. Over http and tor they share checks of public "
+    "data, as homes with processors of their own make them side by side; the CPU of a member is without that. "
+    "bound = rounds x measured time to post and fetch messages of the same size + CPU of all members; ÷ = mix / bound. "
+    "KiB sent: by the member that sends most."
+)
+
+WIDTH = 120
+"""Columns that the table needs."""
 
 app = typer.Typer(no_args_is_help=True, help="What a mix costs, and who broke it.")
 
 
 @app.command()
 def bench(
-    engine: Annotated[str, typer.Option(help="coinshuffle, or dicemix.")] = "coinshuffle",
-    peers: Annotated[str, typer.Option(help="Sizes of the sessions, separated by commas.")] = "5,10,20",
-    transport: Annotated[str, typer.Option(help="memory: all in this process, NOT ANONYMOUS.")] = "memory",
+    engine: Annotated[str, typer.Option(help="coinshuffle, dicemix, or both, separated by commas.")] = "coinshuffle",
+    peers: Annotated[
+        str, typer.Option(help="Sizes of the sessions, separated by commas; dicemix:100 is for that engine alone.")
+    ] = "5,10,20",
+    transport: Annotated[
+        str, typer.Option(help="Out of memory, http (both NOT ANONYMOUS) and tor, separated by commas.")
+    ] = "memory",
+    onion_dir: Annotated[
+        Path | None, typer.Option(help="For tor: the folder of a running private network; one is started if not given.")
+    ] = None,
     silent: Annotated[int, typer.Option(min=0, help="Members that never post, so that the others restart.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Where to keep the log of the last session, for the judge.")] = None,
 ) -> None:
-    """Mix throw-away notes and say what it took: seconds, rounds, bytes and CPU of a member."""
+    """Mix throw-away notes and say what it took, and the least that it could have taken."""
     with one_sentence_errors():
         from rich.console import Console
         from rich.table import Table
 
+        from mixer.engines import engine_named
         from petra.mix_bench import HEADER, measure
+        from petra.transports import NAMES, open_transport
 
-        if transport != "memory":
-            raise ValueError(f"--transport {transport!r} is unknown; this version has memory")
-        typer.echo("NOT ANONYMOUS: throw-away keys, and all messages travel in memory.")
-        sizes = [_size(text) for text in peers.split(",")]
-        rows = [measure(engine, size, silent, out if size == sizes[-1] else None) for size in sizes]
-        table = Table(title=f"{engine}, {transport}", title_justify="left", caption=NOTE, caption_justify="left")
+        ways, engines = transport.split(","), [engine_named(name).name for name in engine.split(",")]
+        sizes = [(name, size) for name in engines for size in _sizes(peers, name)]
+        unknown = [name for name in ways if name not in NAMES]
+        if unknown:
+            raise ValueError(f"--transport {unknown[0]!r} is unknown; there are memory, http and tor")
+        if "tor" in ways:
+            typer.echo("Throw-away keys. All relays of the private Tor network are on one machine.")
+        if ways != ["tor"]:
+            typer.echo("NOT ANONYMOUS: in memory and over http, whoever carries messages sees who sends them.")
+        table = Table(title="a mix", title_justify="left", caption=NOTE, caption_justify="left")
         for name in HEADER:
-            table.add_column(name, justify="right")
-        for row in rows:
-            table.add_row(*row.cells())
-        Console().print(table)
+            table.add_column(name, justify="right", no_wrap=True)
+        for way in ways:
+            with open_transport(way, onion_dir, say=_say, any_session=True) as open_way:
+                for name, size in sizes:
+                    last = (way, name, size) == (ways[-1], *sizes[-1])
+                    row = measure(open_way, name, size, silent, out if last else None)
+                    _say(f"{name}, {size} members over {way}: {row.seconds:.2f} s")
+                    table.add_row(*row.cells())
+        Console(width=max(Console().width, WIDTH)).print(table)
 
 
 @app.command()
@@ -73,10 +99,20 @@ def judge(
         raise typer.Exit(1)
 
 
-def _size(text: str) -> int:
-    if not text.strip().isdigit():
-        raise ValueError(f"--peers: {text!r} is no number; write 5,10,20")
-    return int(text)
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _sizes(peers: str, engine: str) -> list[int]:
+    """The sizes that are for this engine."""
+    sizes = []
+    for text in peers.split(","):
+        name, colon, size = text.strip().rpartition(":")
+        if not size.isdigit() or (colon and not name):
+            raise ValueError(f"--peers: {text!r} is no number; write 5,10,20, or dicemix:100 for one engine alone")
+        if not colon or name == engine:
+            sizes.append(int(size))
+    return sizes
 
 
 def _sentences(session: "MixSession", verdict: "Verdict") -> list[str]:

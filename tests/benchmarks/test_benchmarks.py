@@ -7,11 +7,9 @@ import pytest
 from rich.console import Console
 
 import mixer.dicemix.keys
-import mixer.dicemix.proceedings
 import mixer.dicemix.signers
 import mixer.onion
 import mixer.signatures
-import mixer.watch
 from assets.keys import SigningKey
 from benchmarks import dicemixes, mixes
 from benchmarks.row import Reference, Row
@@ -53,7 +51,6 @@ def test_the_bound_of_a_mix_counts_the_operations_that_a_mix_performs(peers, mon
         monkeypatch.setattr(where, name, call)
 
     counted(mixer.signatures, "check_key", "verify")
-    counted(mixer.watch, "recover_address", "recover")
     counted(mixer.signatures, "recover_address", "recover")
     counted(SigningKey, "sign", "sign")
     counted(mixer.onion, "crypto_box_seal", "seal")
@@ -78,7 +75,7 @@ def test_the_bound_of_dicemix_counts_the_operations_that_a_session_performs(peer
         monkeypatch.setattr(where, name, call)
 
     counted(mixer.dicemix.signers, "check_key", "verify")
-    counted(mixer.dicemix.proceedings, "recover_address", "recover")
+    counted(mixer.signatures, "recover_address", "recover")
     counted(SigningKey, "sign", "sign")
     counted(mixer.dicemix.keys, "crypto_scalarmult", "share")
     session()

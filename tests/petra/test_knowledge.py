@@ -10,7 +10,6 @@ from assets.port import Entry
 from assets.transactions import Domain, Signed, Transact, Withdraw, digest
 from bidstore.posting import Posting
 from mixer import envelope
-from mixer.board import MemoryBoard
 from mixer.protocol import Phase
 from petra.boards import MixLog, links
 from petra.inbox import BID_STORE, DSO
@@ -100,12 +99,11 @@ def test_a_message_with_one_output_in_the_clear_links_its_sender(small_run):
     log = small_run.grid.mix_logs[0]
     truth = owners_of_addresses(small_run)
     assert links([log], truth) == {}
-    board = MemoryBoard()
     shown = log.mix.tx.outputs[0].owner
     key = KEYS.fresh()
-    board.append(envelope.seal(b"\0" * 32, 0, Phase.SHUFFLE, 3, b"\0" * 32, b"xx" + shown, key).encoded)
-    sender = truth[log.mix.tx.inputs[3].note.owner]
-    assert links([MixLog(board, log.mix)], truth) == {shown: frozenset({sender})}
+    leak = envelope.seal(b"\0" * 32, 0, Phase.SHUFFLE, 3, b"\0" * 32, b"xx" + shown, key).encoded
+    sender = truth[log.session.owners[3]]
+    assert links([MixLog(log.session, (*log.posts, leak), log.mix)], truth) == {shown: frozenset({sender})}
 
 
 def test_a_link_from_the_board_names_the_trade(small_run):

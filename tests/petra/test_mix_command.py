@@ -46,7 +46,7 @@ def test_mistakes_end_in_one_sentence(tmp_path):
         (("bench", "--peers", "1"), "members"),
         (("bench", "--peers", "x"), "no number"),
         (("bench", "--engine", "magic"), "no engine"),
-        (("bench", "--transport", "pigeon"), "memory"),
+        (("bench", "--transport", "memory,pigeon"), "memory"),
         (("judge", str(log)), "mix log"),
         (("judge", str(tmp_path / "none")), "No such file"),
     ):

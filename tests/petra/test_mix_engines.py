@@ -12,8 +12,8 @@ from mixer.dicemix import message
 from mixer.dicemix.protocol import VERSION, Phase
 from mixer.engine import Rules
 from mixer.engines import engine_named
-from mixer.follower import Seat
-from mixer.mixing import mix_in_memory
+from mixer.follower import Follower, Seat
+from mixer.mixing import mix_in_memory, play
 from petra.boards import MixLog, links
 from petra.cli import app
 
@@ -42,7 +42,7 @@ def test_small_neighbourhoods_shuffle_and_large_ones_use_dicemix(monkeypatch, tm
             super().__init__()
             boards.append(self)
 
-    monkeypatch.setattr("petra.stages.MemoryBoard", Kept)
+    monkeypatch.setattr("petra.transports.MemoryBoard", Kept)
     result = CliRunner().invoke(
         app, ["simulate", "--homes", str(homes), "--intervals", "1", "--ledger", "spec", "--out", str(tmp_path / "run")]
     )
@@ -61,10 +61,30 @@ def test_a_dicemix_message_with_one_output_in_the_clear_links_its_sender():
     board = MemoryBoard()
     signed = mix_in_memory(engine_named("dicemix"), community.session, Rules(minimum=2), seats, board).mixed
     truth = {owner: home for home, owner in enumerate(community.session.owners)}
-    assert links([MixLog(board, signed)], truth) == {}
+    session = community.session
+    assert links([MixLog(session, board.received, signed)], truth) == {}
     shown = community.outputs[2]
     key = ThrowAwayKeys(1, "a leaking peer").fresh()
     board.append(message.seal(bytes(32), 0, Phase.PAYLOADS, 3, bytes(32), b"xx" + shown, key).encoded)
-    assert links([MixLog(board, signed)], truth) == {shown: frozenset({3})}
+    assert links([MixLog(session, board.received, signed)], truth) == {shown: frozenset({3})}
     with pytest.raises(ValueError, match="version"):
         envelope.decode(board.received[0])
+
+
+@pytest.mark.parametrize("name", ["coinshuffle", "dicemix"])
+def test_after_an_exclusion_a_leak_still_names_its_own_sender(name):
+    """Members keep the places of the session, of which the transaction lacks those who were excluded."""
+    from tests.mixer.conftest import Community
+
+    community, rules, board = Community(5), Rules(minimum=2), MemoryBoard()
+    engine, session = engine_named(name), community.session
+    followers = [
+        Follower(engine, session, rules, 0, Seat(key, lambda: community.spare_key().address))
+        for key in community.keys[2:]
+    ]
+    mix = play(board, followers).mixed
+    truth = {owner: home for home, owner in enumerate(session.owners)}
+    assert links([MixLog(session, board.received, mix)], truth) == {}
+    shown = mix.tx.outputs[0].owner
+    leak = message.seal(bytes(32), 0, Phase.PAYLOADS, 3, bytes(32), shown, community.keys[3]).encoded
+    assert links([MixLog(session, (*board.received, leak, b""), mix)], truth) == {shown: frozenset({3})}

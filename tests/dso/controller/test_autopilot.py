@@ -111,6 +111,32 @@ def test_a_ban_is_not_lifted_and_a_key_ruled_for_later_is_not_lost(tmp_path, che
     assert held.max_eca_w < 60_000
 
 
+def test_a_feeder_capacity_ruled_for_later_is_not_trusted_and_not_lost(tmp_path, check):
+    ledger, autopilot = world(tmp_path, check, 60_000)
+    autopilot.guard(0, 0).receipt.require()
+    safe = autopilot.desk.registry().capacity(FEEDERS[0], ledger.now_s)
+    later = FeederCapacity(FEEDERS[0], 10**9, 10**9), FeederCapacity(FEEDERS[1], 10, 20)
+    ruled = Regulate(2, feeders=later, time_s=GRID.start_s(1))
+    ledger.submit([sign(DOMAIN, ruled, DSO)])[0].require()
+    autopilot.guard(1, 1).receipt.require()
+    assert autopilot.guard(1, 1).receipt is None
+    ledger.advance_to(GRID.start_s(1))
+    registry = autopilot.desk.registry()
+    assert registry.capacity(FEEDERS[0], ledger.now_s) == safe
+    assert registry.capacity(FEEDERS[1], ledger.now_s) == later[1]
+
+
+def test_an_installed_meter_that_the_network_cannot_place_is_named(tmp_path, check):
+    ledger, autopilot = world(tmp_path, check, 1000)
+    elsewhere = Authorisation(77, METER.address, 99, 10**6, 10**6, 0)
+    ruled = Regulate(1, feeders=(FeederCapacity(99, 10**9, 10**9),), authorise=(elsewhere,))
+    ledger.submit([sign(DOMAIN, ruled, DSO)])[0].require()
+    with pytest.raises(ValueError, match="meter 77 is on feeder 99, which the network has not"):
+        autopilot.guard(0, 0)
+    ledger.submit([sign(DOMAIN, Regulate(2, ban=(77,)), DSO)])[0].require()
+    assert autopilot.guard(0, 0).shares.eca == 1000
+
+
 def test_a_day_of_prices_is_on_the_ledger_before_it_begins_and_is_never_inverted(tmp_path, check):
     ledger, autopilot = world(tmp_path, check, 1000, Controller(PER_DAY))
     history = {0: 100, 1: 5000, 2: 2000, 3: 1000}
@@ -123,6 +149,17 @@ def test_a_day_of_prices_is_on_the_ledger_before_it_begins_and_is_never_inverted
         assert found == (d.consumption_nano_per_wh, d.production_nano_per_wh)
         assert found[0] >= found[1]
     assert "interval 5, level +1" in autopilot.desk.log.actions[0]["moved"][1]
+
+
+def test_after_the_planned_day_prices_are_what_they_were_ruled_to_be(tmp_path, check):
+    ledger, autopilot = world(tmp_path, check, 1000, Controller(PER_DAY))
+    dearer = PriceChange(GRID.start_s(9), 300_000, 90_000)
+    ledger.submit([sign(DOMAIN, Regulate(1, prices=(dearer,)), DSO)])[0].require()
+    before = [ledger.price_at(t).consumption_nano_per_wh for t in (3, 8, 9, 50)]
+    for _ in range(2):
+        assert autopilot.plan_day(4, lambda t: BASE, {0: 100, 1: 5000, 2: 2000, 3: 1000})[-1].level < 0
+    assert ledger.price_at(7).consumption_nano_per_wh < BASE.consumption_nano_per_wh
+    assert [ledger.price_at(t).consumption_nano_per_wh for t in (3, 8, 9, 50)] == before
 
 
 def test_when_prices_are_at_their_bound_the_controller_lowers_import_limits_and_not_exports(tmp_path, check):
@@ -149,6 +186,9 @@ def test_where_no_meter_is_installed_no_limit_is_set(tmp_path, check):
 
 def test_a_desk_that_wants_approvals_has_no_autopilot(tmp_path, check):
     ledger, autopilot = world(tmp_path, check, 60_000, policy=Policy(1, (APPROVER.address,)))
-    with pytest.raises(NotApproved):
-        autopilot.guard(0, 0)
+    autopilot._controller = Controller(PER_DAY)
+    for act in (lambda: autopilot.guard(0, 0), lambda: autopilot.plan_day(4, lambda t: BASE, {0: 100})):
+        with pytest.raises(NotApproved, match="no automatic loop"):
+            act()
     assert len(ledger.entries()) == 1
+    assert autopilot.desk.log.actions == []

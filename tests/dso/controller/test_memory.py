@@ -31,7 +31,8 @@ def test_what_is_left_of_todays_limits_is_carried_over():
 def test_without_a_file_all_levels_are_the_tariffs_and_a_damaged_one_is_refused(tmp_path):
     path = tmp_path / "controller.json"
     assert Memory.read(path) == Memory()
-    for bad in ("", "[]", "{}", '{"first": 1, "before": [], "after": {}, "limit_permille": {}}'):
+    whole = '{"first": 1e400, "before": {}, "after": {}, "limit_permille": {}}'
+    for bad in ("", "[]", "{}", whole, whole.replace("1e400", "[]")):
         path.write_text(bad)
         with pytest.raises(ValueError, match="is damaged"):
             Memory.read(path)

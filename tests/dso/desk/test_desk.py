@@ -17,7 +17,7 @@ from assets.rules.state import Standing
 from assets.transactions import Authorisation, Domain, FeederCapacity, PriceChange, Regulate, Withdraw, sign
 from dso.desk import keystore
 from dso.desk.approvals import NotApproved, Policy, approve
-from dso.desk.desk import Desk, KeySigner, removal
+from dso.desk.desk import Desk, KeySigner
 from dso.desk.enrolment import read_enrolment
 from dso.desk.keystore import create_key, open_desk_keys, open_key
 from dso.desk.log import ActionLog
@@ -66,7 +66,7 @@ def test_a_removed_meter_issues_nothing_more_until_it_is_installed_again(desk):
         return desk.ledger.submit([sign(DOMAIN, tx, METER)])[0]
 
     withdraw().require()
-    release(desk, removal([3]), A, B).require()
+    release(desk, Regulate(0, ban=(3,)), A, B).require()
     assert withdraw().refusal == MeterBanned(3)
     assert desk.meters() == {3: Standing(GRANT, banned=True)}
     release(desk, ENROL, B, C).require()
@@ -123,6 +123,11 @@ def test_policies_that_can_never_be_met_are_refused():
             Policy(required, approvers)
 
 
+def test_the_zero_address_approves_nothing():
+    with pytest.raises(ValueError, match="zero address"):
+        Policy(1, (Address(bytes(20)),))
+
+
 def test_a_keystore_is_private_opens_with_its_passphrase_only_and_is_not_overwritten(tmp_path, monkeypatch):
     monkeypatch.setattr(keystore, "SCRYPT_N", 2)
     path = tmp_path / "dso.json"
@@ -168,3 +173,33 @@ def test_a_rotation_hands_over_to_a_key_that_signs_as_well_and_is_finished_after
     assert open_key(tmp_path / "dso-retired-0.json", "correct horse").address == DSO.address
     with pytest.raises(ValueError, match="not the DSO's"):
         release(desk, ENROL, A, B)
+
+
+def test_a_rotation_killed_between_its_two_renames_is_finished_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
+    create_key(tmp_path / "dso-retired-0.json", "correct horse")
+    following = create_key(tmp_path / "dso-next.json", "correct horse")
+    key, successor = open_desk_keys(tmp_path, "correct horse", following.address)
+    assert (key.address, successor) == (following.address, None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dso-retired-0.json", "dso.json"]
+
+
+def test_a_keystore_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keystore.os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        create_key(tmp_path / "dso-next.json", "correct horse")
+    monkeypatch.undo()
+    assert not (tmp_path / "dso-next.json").exists()
+    assert create_key(tmp_path / "dso-next.json", "correct horse") is not None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", "no JSON"])
+def test_what_is_no_keystore_is_refused(tmp_path, text):
+    (tmp_path / "dso.json").write_text(text)
+    with pytest.raises(ValueError, match="no keystore"):
+        open_key(tmp_path / "dso.json", "correct horse")

@@ -83,6 +83,32 @@ def test_a_network_that_cannot_be_modelled_is_refused_in_a_sentence(oracle, tmp_
         Network("empty", (), (), (), ())
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "value", "why"),
+    [
+        ("line", "length_km", np.nan, "finite"),
+        ("line", "length_km", 0.0, "no impedance"),
+        ("line", "df", None, "cannot be read"),
+        ("trafo", "sn_mva", 0.0, "rated power"),
+        ("line", "from_bus", 0, "cannot be solved"),  # 20 kV to 0.4 kV without a transformer
+    ],
+)
+def test_values_that_no_network_has_are_refused_in_a_sentence(oracle, tmp_path, table, column, value, why):
+    import copy
+
+    import pandapower
+
+    net = copy.deepcopy(oracle)
+    if value is None:
+        del net[table][column]
+    else:
+        net[table].loc[net[table].index[0], column] = value
+    path = tmp_path / "net.json"
+    pandapower.to_json(net, str(path))
+    with pytest.raises(ValueError, match=why):
+        PowerFlow(read_network(path), [1])
+
+
 @pytest.fixture(scope="module")
 def check():
     return GridCheck(residential(), tuple(NODE_BUS))

@@ -109,6 +109,18 @@ def test_a_private_statement_is_booked_once_survives_a_restart_and_a_change_of_k
     assert 'petra_dso_statements_stored{kind="private"} 1.0' in world.client.get("/metrics").text
 
 
+def test_what_came_too_early_is_booked_later_and_survives_a_restart(world):
+    first, second = world.publication([10] * 4), world.publication([10] * 4, first=4, withdrawn_nano=0)
+    assert world.post(second).status_code == 422
+    assert world.post(first).json() == {"status": "booked"}
+    world.ledger.advance_to(GRID.end_s(7) + GATE_S)
+    assert world.post(second).json() == {"status": "booked"}
+    world.close()
+    world.open()
+    assert [(s.first, s.nonce) for s in world.private.statements()] == [(0, 0), (4, 1)]
+    assert world.private.faults()["implausible"] == []
+
+
 def test_settling_the_period_on_the_ledger_frees_the_credit_and_is_never_due_twice(world):
     assert not world.withdraw(9).accepted  # the credit limit is used up
     world.post(world.publication([10, 10, 10, 10]))

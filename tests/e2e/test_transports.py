@@ -1,0 +1,222 @@
+"""The mix over HTTP and over a private Tor network, with everything running for real."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from petra.cli import app
+from petra.onion.connections import DirectConnection
+from petra.onion.control import StemControl
+from petra.onion.network import load
+from petra.transports import Table, open_transport
+from tests.e2e.conftest import program
+
+INSTALL_TOR = "tor is missing; run: apt-get install tor"
+
+
+def petra(*args, check=True):
+    done = subprocess.run([sys.executable, "-m", "petra", *map(str, args)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or not check, done.stderr
+    return done
+
+
+def here(*args, check=True):
+    """The same in this process, which saves the seconds that the imports take."""
+    done = CliRunner().invoke(app, [*map(str, args)])
+    assert done.exit_code == 0 or not check, done.output
+    return done
+
+
+RUN = ["--intervals", "1", "--seed", "3", "--start", "2025-04-01T15:00:00", "--homes", "4", "--ledger", "spec"]
+
+
+@pytest.fixture(scope="module")
+def memory_bills(tmp_path_factory):
+    """The bills of a run whose mix went through memory."""
+    out = tmp_path_factory.mktemp("memory")
+    here("simulate", "--out", out, *RUN)
+    return (out / "bills.csv").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def onion_dir(tmp_path_factory):
+    """A private Tor network that ends with this process."""
+    program("tor", INSTALL_TOR)
+    folder = tmp_path_factory.mktemp("onion")
+    petra("onion", "up", "--dir", folder, "--owner", os.getpid())
+    yield folder
+    petra("onion", "down", "--dir", folder)
+
+
+def test_over_http_a_run_gives_the_same_bills_and_says_that_it_is_not_anonymous(tmp_path, memory_bills):
+    done = here("simulate", "--out", tmp_path, "--transport", "http", *RUN)
+    assert done.stdout.count("NOT ANONYMOUS") == 2
+    assert "NOT ANONYMOUS" in (tmp_path / "report.html").read_text()
+    assert json.loads((tmp_path / "summary.json").read_text())["transport"]["anonymous"] is False
+    assert (tmp_path / "bills.csv").read_bytes() == memory_bills
+
+
+def test_over_tor_a_run_gives_the_same_bills_and_passes_the_audit(tmp_path, onion_dir, memory_bills):
+    done = here("simulate", "--out", tmp_path, "--transport", "tor", "--onion-dir", onion_dir, *RUN)
+    assert (tmp_path / "bills.csv").read_bytes() == memory_bills
+    assert "audit passed" in here("audit", tmp_path).stdout
+    assert f"127.0.0.1:{load(onion_dir).socks_port} " in done.stdout.replace("\n", " ")
+
+
+def test_status_names_a_running_network(onion_dir):
+    assert "verified to be Tor" in petra("onion", "status", "--dir", onion_dir).stdout
+
+
+def owners_of_connections_to(port):
+    """Process numbers of whoever has a TCP connection to ``port`` of this machine, by what the kernel says."""
+    inodes = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[2].split(":")[1], 16) == port and fields[9] != "0":
+            inodes.add(f"socket:[{fields[9]}]")
+    owners = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(link) in inodes:
+                owners.add(int(link.parts[2]))
+        except OSError:
+            continue
+    return owners
+
+
+def children_listening():
+    """Ports on which children of this process listen."""
+    ports = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A":
+            ports[f"socket:[{fields[9]}]"] = int(fields[1].split(":")[1], 16)
+    found = set()
+    for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            try:
+                found.add(ports.get(os.readlink(link)))
+            except OSError:
+                continue
+    return found - {None}
+
+
+def test_no_wallet_opens_a_connection_to_the_board_but_through_its_socks_port(onion_dir, fresh_community_of):
+    """Three witnesses: the interpreter's audit hook, the kernel's table of sockets, and Tor's list of circuits.
+
+    The last also shows that every member has circuits of its own, and that what follows the mix has others.
+    """
+    community, tables = fresh_community_of(3)
+    network = load(onion_dir)
+    control = StemControl(network.wallet_control_port)  # before this process is watched
+    try:
+        with open_transport("tor", onion_dir) as transport:
+            (board_port,) = children_listening()
+            proxy, session = transport.proxy, tables[0].session.id
+            during = [proxy.identity(session, f"mix {i}").username for i in range(3)]
+            transport.follow(community.ledger)
+            with sampled(lambda: owners_of_connections_to(board_port)) as seen:
+                (played,) = transport.mix(tables)
+            assert {c.socks_username for c in control.circuits()} >= set(during)
+            assert len(set(during)) == 3
+            assert proxy.identity(session, "mix 0").username not in during
+            assert community.ledger.submit([played.mixed])[0].refusal is None
+            assert set(transport.connections.opened) == {f"127.0.0.1:{network.socks_port}"}
+            assert transport.connections.stopped == []
+            assert seen == {network.pids["service"]}
+            with pytest.raises(DirectConnection):  # planted: what the test must be able to see
+                socket.create_connection(("127.0.0.1", board_port))
+            with pytest.raises(DirectConnection):  # planted: a name asked for outside of Tor
+                socket.getaddrinfo("board.example", 80)
+            assert [s.target for s in transport.connections.stopped] == [f"127.0.0.1:{board_port}", "board.example"]
+    finally:
+        control.close()
+    assert "verified to be Tor" in here("onion", "status", "--dir", onion_dir).stdout  # the network outlives a guest
+
+
+def test_the_kernel_shows_wallets_that_go_directly(fresh_community_of):
+    """Planted: the same wallets without Tor, which the second witness must be able to see."""
+    with open_transport("http") as direct:
+        (board_port,) = children_listening()
+        community, tables = fresh_community_of(3)
+        direct.follow(community.ledger)
+        with sampled(lambda: owners_of_connections_to(board_port)) as seen:
+            direct.mix(tables)
+        assert seen == {os.getpid()}
+
+
+@contextmanager
+def sampled(look):
+    """All that ``look`` saw meanwhile, twenty times a second."""
+    seen, over = set(), threading.Event()
+
+    def watch():
+        while not over.wait(0.05):
+            seen.update(look())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_both_engines_mix_over_tor_and_a_judge_reads_the_log(onion_dir, tmp_path):
+    log = tmp_path / "mix.jsonl"
+    sizes = ["--engine", "coinshuffle,dicemix", "--peers", "3,dicemix:5"]
+    done = here("mix", "bench", *sizes, "--transport", "tor", "--onion-dir", onion_dir, "--out", log)
+    assert "bound s" in done.stdout
+    assert sum(line.startswith("│") for line in done.stdout.splitlines()) == 3
+    assert "5 notes mixed; 0 members excluded" in here("mix", "judge", log).stdout
+
+
+def test_a_proxy_that_is_not_tor_ends_the_run(onion_dir, tmp_path):
+    state = json.loads((onion_dir / "network.json").read_text())
+    for node in state["nodes"]:
+        if node["role"] == "wallet":
+            node["socks_port"] = next(n["or_port"] for n in state["nodes"] if n["role"] == "relay")
+    (tmp_path / "network.json").write_text(json.dumps(state))
+    failed = here("simulate", "--transport", "tor", "--onion-dir", tmp_path, "--out", tmp_path / "run", check=False)
+    assert failed.exit_code == 2
+    assert "not Tor" in failed.stderr
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_an_unknown_transport_is_refused(tmp_path):
+    failed = here("simulate", "--transport", "pigeon", "--out", tmp_path / "run", check=False)
+    assert failed.exit_code == 2
+    assert "memory, http or tor" in failed.stderr
+
+
+@pytest.fixture
+def fresh_community_of():
+    """A ledger with notes to be mixed, and the table of a session with all its members."""
+    import importlib.util
+
+    from mixer.choice import engine_for
+    from mixer.engine import Rules
+    from mixer.follower import Seat
+
+    path = Path(__file__).parents[1] / "mixer" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("mixer_community", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["mixer_community"] = module
+    spec.loader.exec_module(module)
+
+    def make(size):
+        community = module.Community(size)
+        seats = tuple(Seat(key, lambda: community.spare_key().address) for key in community.keys)
+        return community, [Table(community.session, engine_for(size), Rules(minimum=2, timeout_s=180), seats)]
+
+    yield make
+    del sys.modules["mixer_community"]
