@@ -31,6 +31,7 @@ from bidstore.service.openapi import ID, PROBLEMS, body_of
 from bidstore.service.operator import Operator
 from bidstore.service.refusals import Busy, TooLarge, status_of
 from bidstore.service.store import Store
+from contracts.errors import NodeError
 
 try:
     from fastapi import FastAPI, Path, Query, Request, Response
@@ -38,6 +39,7 @@ try:
     from fastapi.responses import JSONResponse, PlainTextResponse
     from sse_starlette import EventSourceResponse, ServerSentEvent
     from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise ImportError("the bid store's service needs FastAPI; run: pip install 'petra[service]'") from error
 
@@ -60,9 +62,10 @@ def bidstore_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await exchange.prepare()
-        work = asyncio.create_task(operator.run()) if operate else None
+        work = None
         try:
+            await exchange.prepare()
+            work = asyncio.create_task(operator.run()) if operate else None
             yield
         finally:
             if work is not None:
@@ -92,8 +95,12 @@ def bidstore_app(
     async def unavailable(request: Request, _: Exception) -> Response:
         return await refuse(request, Busy())
 
-    for failure in (DBAPIError, PoolTimeout, OSError):
+    for failure in (DBAPIError, PoolTimeout, NodeError, OSError):
         app.add_exception_handler(failure, unavailable)
+
+    @app.exception_handler(ClientDisconnect)
+    async def hung_up(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody reads it
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -172,6 +179,8 @@ def bidstore_app(
                     start = number
                     yield ServerSentEvent(padded(number, body, exchange.limits.batch_bytes), id=str(number))
                 await asyncio.sleep(exchange.limits.tick_s)
+        except (DBAPIError, PoolTimeout, OSError):
+            return  # the database is away: the stream ends, and its reader asks again from the last number
         finally:
             readers -= 1
             metrics.reading(-1)

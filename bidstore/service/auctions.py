@@ -1,4 +1,4 @@
-"""Holding auctions: each class of notes once when its gate has closed, and again after a match of it failed."""
+"""Holding auctions: each class of notes when its gate has closed, and again for orders that came back or late."""
 
 import asyncio
 from collections import defaultdict
@@ -34,13 +34,12 @@ class Auctioneer:
         now_s = await self.view.now_s()
         grid, gate_s = self.view.grid, self._limits.gate_s
         closed = grid.index(max(now_s + gate_s, grid.genesis_s))
-        same = and_(*(AUCTIONS.c[name] == ORDERS.c[name] for name in NoteClass._fields))
         due = (
             select(ORDERS.c.power_w, ORDERS.c.start, ORDERS.c.end)
             .where(
                 ORDERS.c.status == Status.OPEN.value,
                 ORDERS.c.start <= closed,
-                or_(ORDERS.c.returned == 1, ~select(AUCTIONS.c.round).where(same).exists()),
+                or_(ORDERS.c.returned == 1, ORDERS.c.reason.is_(None)),  # an auction gives a reason to whom it leaves
             )
             .distinct()
             .order_by(ORDERS.c.start, ORDERS.c.end, ORDERS.c.power_w)

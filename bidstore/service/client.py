@@ -257,6 +257,8 @@ class HttpClient:
                     data += chunk
                     if len(data) > ANSWER_BYTES:
                         raise BadAnswer
+        except httpx2.DecodingError as error:
+            raise BadAnswer from error
         except httpx2.TransportError as error:
             raise Unreachable from error
         with _sound():

@@ -1,5 +1,6 @@
 """Opening the bid store's database: SQLite by default, PostgreSQL for several replicas; migrated when opened."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,27 +20,37 @@ _MIGRATION_LOCK = LEADER_LOCK + 1
 def engine_of(url: str, connections: int = 12) -> AsyncEngine:
     """An engine for ``url``: a file name, ``sqlite+aiosqlite:///…`` or ``postgresql://…``.
 
-    Raises ``ImportError`` with what to install, and ``ValueError`` for a database of another kind.
+    Raises ``ImportError`` with what to install, ``ValueError`` for a database of another kind, and ``ConnectionError``
+    for a file that cannot be opened.
     """
     if "://" not in url:
         url = f"sqlite+aiosqlite:///{Path(url).absolute()}"
     if url.startswith("postgresql://"):
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
-    if not url.startswith(("sqlite+aiosqlite://", "postgresql+psycopg://")):
+    if not url.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
         kind = url.split("://", 1)[0]
         raise ValueError(f"the bid store keeps its book in a file or at postgresql://…, not at {kind}://…")
     sqlite = url.startswith("sqlite")
     # SQLite has one writer at a time; who waits in the pool is served in turn, who waits in SQLite is not.
     options = {"pool_size": 1, "max_overflow": 0} if sqlite else {"pool_size": connections, "pool_pre_ping": True}
     try:
-        engine = create_async_engine(url, **options)
+        engine = create_async_engine(url, hide_parameters=True, **options)  # errors name no ids
     except ModuleNotFoundError as error:
         extra = "service" if sqlite else "postgres"
         raise ImportError(f"{error.name} is missing; run: pip install 'petra[{extra}]'") from error
     if sqlite:
+        _check_file(str(engine.url.database))
         event.listen(engine.sync_engine, "connect", _tune_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _check_file(path: str) -> None:
+    # Here, since the thread that aiosqlite fails to open a file in can outlive the event loop, and ends in a traceback.
+    try:
+        sqlite3.connect(path).close()
+    except sqlite3.Error as error:
+        raise ConnectionError(f"the bid store's database {path} cannot be opened: {error}") from error
 
 
 def _tune_sqlite(connection: object, _: object) -> None:

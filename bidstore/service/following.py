@@ -86,7 +86,8 @@ class Follower:
             ORDERS.c.status.in_([Status.OPEN.value, Status.MATCHED.value]), ORDERS.c.lapses_s <= now_s
         )
         lapsed = [Digest(bytes(row.id)) for row in await connection.execute(late)]
-        await self.store.change(connection, lapsed, Status.EXPIRED, None, [Status.OPEN, Status.MATCHED])
+        told = ORDERS.c.reason  # why the auction left it stays to be read
+        await self.store.change(connection, lapsed, Status.EXPIRED, told, [Status.OPEN, Status.MATCHED])
         await connection.execute(delete(CHALLENGES).where(CHALLENGES.c.used_s < now_s - self._limits.challenge_s))
         await connection.execute(delete(RATES).where(RATES.c.window < now_s // self._limits.note_window_s))
         return len(lapsed)

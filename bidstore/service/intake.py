@@ -40,8 +40,6 @@ class Intake:
         together = self._next()
         try:
             results = await self._store.add([offered for offered, _ in together])
-        except OrderRefused as refusal:  # of one that came alone
-            results = [refusal]
         except BaseException as failure:
             # Whether it was written, nobody knows; posting an order again does no harm.
             for _, ended in together:

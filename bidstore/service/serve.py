@@ -35,7 +35,7 @@ async def served(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> AsyncI
         timeout_graceful_shutdown=1,
         server_header=False,
     )
-    server = _Server(config)
+    server = uvicorn.Server(config)
     try:
         async with app.router.lifespan_context(app):  # here, so that what keeps it from starting is raised as it is
             task = asyncio.create_task(server.serve([listener]))
@@ -50,10 +50,3 @@ async def served(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> AsyncI
                 await task
     finally:
         listener.close()
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the process."""
-
-    def install_signal_handlers(self) -> None:
-        """Nothing."""

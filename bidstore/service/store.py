@@ -7,13 +7,13 @@ OPEN -> MATCHED -> SETTLED        the ledger has it
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -88,6 +88,8 @@ class Offered:
 _Ended = dict[Digest, errors.OrderRefused | None]
 """By order: why it was refused, or ``None`` for one that is open already."""
 
+_Part = Callable[[AsyncConnection, Sequence[Offered]], Awaitable[_Ended]]
+
 
 class LostRace(Exception):
     """What a leader's transaction relied on has changed; nothing was written."""
@@ -121,30 +123,33 @@ class Store:
         """Take orders into the book and use up their challenges, all in one transaction.
 
         Gives for each why it is refused, or ``None``; one that is open already stays as it is. No two of ``offers`` may
-        share an order, a challenge or a note. One that replaces another comes alone: refused, it changes nothing.
+        share an order, a challenge or a note. One that replaces another comes alone: refused, it leaves the book as it
+        was. Whatever is refused has used its challenge and counts for its note, or nothing would bound its repetition.
         """
         async with self.engine.begin() as connection:
-            refused = await self._judge(connection, offers)
-            alone = next((offer for offer in offers if offer.replaces is not None), None)
-            if alone is not None and (refusal := refused.get(alone.order_id)) is not None:
-                raise refusal
-        return [refused.get(offer.order_id) for offer in offers]
+            ended = await self._judge(connection, offers, self._use, self._count)
+            async with connection.begin_nested() as book:
+                ended |= await self._judge(connection, _left_of(offers, ended), self._known, self._replace, self._hold)
+                await self._open(connection, _left_of(offers, ended))
+                if any(offer.replaces is not None and ended.get(offer.order_id) for offer in offers):
+                    await book.rollback()
+        return [ended.get(offer.order_id) for offer in offers]
 
-    async def _judge(self, connection: AsyncConnection, offers: Sequence[Offered]) -> _Ended:
+    async def _judge(self, connection: AsyncConnection, offers: Sequence[Offered], *parts: _Part) -> _Ended:
         """What became of those that are not new in the book: a refusal, or ``None`` for one that is open already."""
         ended: _Ended = {}
-        for part in (self._use, self._count, self._replace, self._known, self._hold):
-            left = [offer for offer in offers if offer.order_id not in ended]
-            if left:
+        for part in parts:
+            if left := _left_of(offers, ended):
                 ended |= await part(connection, sorted(left, key=lambda offer: offer.order_id))
-        new = [offer for offer in offers if offer.order_id not in ended]
+        return ended
+
+    async def _open(self, connection: AsyncConnection, new: Sequence[Offered]) -> None:
         if new:
             ids = [offer.order_id for offer in new]
             dropped = delete(ORDERS).where(ORDERS.c.id.in_(ids), ORDERS.c.status == Status.DROPPED.value)
             await connection.execute(dropped)  # they begin again
             await connection.execute(insert(ORDERS), [_row(offer) for offer in new])
             await self._tell(connection, [_event(o.order_id, Status.OPEN, o.signed.order) for o in new])
-        return ended
 
     async def _use(self, connection: AsyncConnection, offers: Sequence[Offered]) -> _Ended:
         fresh = await self._use_up(connection, {offer.challenge: offer.now_s for offer in offers})
@@ -220,22 +225,27 @@ class Store:
         return refused
 
     async def cancel(self, order_id: Digest, energy: bytes, challenge: bytes, now_s: int, rate: Rate) -> None:
-        """Take an open order out of the book, and use up the challenge."""
+        """Take an open order out of the book. A refused request uses up its challenge and counts, too."""
         async with self.engine.begin() as connection:
             if not await self._use_up(connection, {challenge: now_s}):
                 raise errors.ChallengeUnknown
-            for refusal in (await self._count_notes(connection, {energy: rate})).values():
-                raise refusal
-            gone = (
-                update(ORDERS)
-                .where(ORDERS.c.id == order_id, ORDERS.c.status == Status.OPEN.value)
-                .values(status=Status.CANCELLED.value, reason="its owner cancelled it")
-            )
-            if (await connection.execute(gone)).rowcount != 1:
-                found = await connection.execute(select(ORDERS.c.status).where(ORDERS.c.id == order_id))
-                raise refusals.NotCancellable(found.scalar_one_or_none() or "unknown")
-            await connection.execute(delete(HOLDS).where(HOLDS.c.order_id == order_id))
-            await self._tell(connection, [_left(order_id, Status.CANCELLED)])
+            over = await self._count_notes(connection, {energy: rate})
+            refusal = over.get(energy) or await self._cancel(connection, order_id)
+        if refusal is not None:
+            raise refusal
+
+    async def _cancel(self, connection: AsyncConnection, order_id: Digest) -> errors.OrderRefused | None:
+        gone = (
+            update(ORDERS)
+            .where(ORDERS.c.id == order_id, ORDERS.c.status == Status.OPEN.value)
+            .values(status=Status.CANCELLED.value, reason="its owner cancelled it")
+        )
+        if (await connection.execute(gone)).rowcount != 1:
+            found = await connection.execute(select(ORDERS.c.status).where(ORDERS.c.id == order_id))
+            return refusals.NotCancellable(found.scalar_one_or_none() or "unknown")
+        await connection.execute(delete(HOLDS).where(HOLDS.c.order_id == order_id))
+        await self._tell(connection, [_left(order_id, Status.CANCELLED)])
+        return None
 
     async def standing(self, order_id: Digest) -> Standing:
         """Where an order stands; raises :class:`~bidstore.errors.OrderUnknown`."""
@@ -277,7 +287,7 @@ class Store:
         connection: AsyncConnection,
         ids: Iterable[Digest],
         status: Status,
-        reason: str | None,
+        reason: str | ColumnElement[str | None] | None,
         was: Sequence[Status],
         returned: int = 0,
     ) -> int:
@@ -345,6 +355,10 @@ class Store:
         if events:
             rows = [{"body": json.dumps(event, separators=(",", ":"))} for event in events]
             await connection.execute(insert(EVENTS), rows)
+
+
+def _left_of(offers: Sequence[Offered], ended: _Ended) -> list[Offered]:
+    return [offer for offer in offers if offer.order_id not in ended]
 
 
 def _row(offered: Offered) -> dict[str, object]:

@@ -49,11 +49,17 @@ class LedgerView:
 
     def follow(self, ledger: Ledger) -> None:
         """Read the entries since the last time; to be called within :meth:`ask`."""
+        known = len(self._marks)
         try:
-            entries = ledger.entries(len(self._marks))
+            entries = ledger.entries(max(0, known - 1))
         except Reorganised:
+            entries = []
+        # Whoever else reads over this connection may have been told in our place, so the last entry is compared.
+        if known and (not entries or entries[0].digest != self._marks[-1][1]):
             self._forget()
             entries = ledger.entries()
+        elif known:
+            entries = entries[1:]
         for entry in entries:
             if isinstance(entry.signed.tx, Cancel):
                 self._cancelled[entry.signed.tx.owner] |= entry.signed.tx.nonces

@@ -31,7 +31,9 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 lets the system choose.")] = 8480,
-    gate_s: Annotated[int, typer.Option(min=0, help="Seconds before an interval at which its auction is held.")] = 60,
+    gate_s: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Seconds before an interval at which its auction is held.")
+    ] = 60,
 ) -> None:
     """Serve one replica until Ctrl-C. Prints one line of JSON with its address, then logs that name nobody."""
     with one_sentence_errors():
@@ -49,7 +51,8 @@ def serve(
         recorded = files.load(w3.eth.chain_id, deployments)
         if recorded is None:
             raise ValueError(f"{deployments} records no ledger on chain {w3.eth.chain_id}; run petra chain deploy")
-        service = bidstore_app(Store(engine_of(database)), recorded.open(w3), Limits(gate_s=gate_s))
+        ledger, relay = recorded.open(w3), recorded.open(nodes.connect(rpc))
+        service = bidstore_app(Store(engine_of(database)), ledger, Limits(gate_s=gate_s), relay=relay)
 
         async def run() -> None:
             async with served(service, host, port) as bound:
@@ -80,6 +83,8 @@ def book(
                     orders = await client.open_orders(NoteClass(power_w, start, start if end is None else end))
                 except BadAnswer as bad:
                     raise ValueError(str(bad)) from None
+                except httpx2.InvalidURL as wrong:
+                    raise ValueError(f"{url!r} is no address of a bid store: {wrong}") from None
                 except Unreachable:
                     raise ConnectionError(f"nothing answers at {url}; start petra bidstore serve") from None
                 except Refused as refusal:

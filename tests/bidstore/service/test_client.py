@@ -82,3 +82,16 @@ def test_a_store_that_is_away_is_unreachable() -> None:
 
     with pytest.raises(Unreachable, match="post the order again"):
         asyncio.run(play())
+
+
+def test_an_answer_that_is_not_packed_as_it_says_is_nonsense() -> None:
+    async def play():
+        packed = {"Content-Encoding": "gzip"}
+        transport = httpx2.MockTransport(
+            lambda _: httpx2.Response(200, headers=packed, stream=httpx2.ByteStream(b"no"))
+        )
+        async with httpx2.AsyncClient(transport=transport) as http:
+            with pytest.raises(BadAnswer):
+                await HttpClient("http://store", http).challenge()
+
+    asyncio.run(play())
