@@ -9,12 +9,13 @@ Every seat is a member of its own: its own HTTP client, its own connections, ove
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
@@ -205,14 +206,19 @@ class BoardTransport:
 
     def mix(self, tables: Sequence[Table]) -> list[Played]:
         """Play all tables at once."""
-        from mixer.boardservice.errors import BoardLost, BoardMisbehaved, BoardRefusal
-        from petra.onion.errors import NotAnonymous, NotTor
-
-        try:
+        with self._failing_in_one_sentence():
             if self.proxy is not None:
                 self.proxy.verify()
             with shared_work():
                 return self.runner.run(self._mix(tables))
+
+    @contextmanager
+    def _failing_in_one_sentence(self) -> Iterator[None]:
+        from mixer.boardservice.errors import BoardLost, BoardMisbehaved, BoardRefusal
+        from petra.onion.errors import NotAnonymous, NotTor
+
+        try:
+            yield
         except NotTor as error:
             raise TransportFailed(str(error)) from error
         except ExceptionGroup as errors:
@@ -280,7 +286,7 @@ class BoardTransport:
         measured = round_times_s(
             self.http_client, self.board, peers, rounds, in_turn=in_turn, message_bytes=message_bytes
         )
-        with shared_work():
+        with self._failing_in_one_sentence(), shared_work():
             times_s = self.runner.run(measured)
         return sum(times_s) / len(times_s)
 
@@ -382,15 +388,20 @@ def open_transport(
             raise TransportFailed(str(error)) from error
         say("publishing the board as an onion service")
         board = stack.enter_context(_board_process(*admission, "--onion-dir", str(onion_dir)))
-        allowed = {(proxy.host, proxy.port), *_endpoint(reach)}
+        allowed = {(proxy.host, proxy.port), *_endpoints(reach)}
         connections = stack.enter_context(watched_connections(allowed))
         yield BoardTransport(board, stack.enter_context(asyncio.Runner()), proxy, connections, log)
 
 
-def _endpoint(url: str) -> "Iterator[Endpoint]":
+def _endpoints(url: str) -> "Iterator[Endpoint]":
+    """Where a URL leads: by the name in it, and by the addresses that the name has now."""
     parts = urlsplit(url)
     if parts.hostname:
-        yield parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        yield parts.hostname, port
+        with suppress(OSError):  # whoever connects will say that there is no such host
+            for *_, address in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM):
+                yield str(address[0]), port
 
 
 @contextmanager

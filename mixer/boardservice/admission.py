@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 from assets.chainlog import LogReader
-from assets.errors import LogTampered
 from assets.notes import NoteId, issued
 from assets.port import NoteStatus
 from assets.transactions import Domain, inputs_of, outputs_of
@@ -55,8 +54,8 @@ class UnspentNotes:
         async with self._asking:
             try:
                 return await asyncio.to_thread(self._refusal, session)
-            except (OSError, LogTampered) as error:
-                return f"Its ledger cannot be read: {error}."
+            except Exception as error:  # whatever its node or file does; what it says may name them, so it is not told
+                return f"Its ledger cannot be read ({type(error).__name__})."
 
     def _refusal(self, session: MixSession) -> str | None:
         if session.domain != self._notes.domain:

@@ -26,9 +26,12 @@ from mixer.boardservice.ticket import HEADER
 try:
     import anyio
     from fastapi import FastAPI, Request, Response
+    from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, StreamingResponse
+    from sqlalchemy.exc import SQLAlchemyError
+    from starlette.requests import ClientDisconnect
 except ImportError as error:
-    raise ImportError("the board service needs FastAPI; run: pip install 'petra[service]'") from error
+    raise ImportError("the board service needs FastAPI and SQLAlchemy; run: pip install 'petra[service]'") from error
 
 HEARTBEAT_S = 15
 """A stream on which nothing happens carries a sign of life this often, so that its reader knows the board is there."""
@@ -47,7 +50,14 @@ def board_app(board: RunningBoard) -> FastAPI:
         async with board.running():
             yield
 
-    app = FastAPI(title="PETra mix board", version="1", lifespan=lifespan, openapi_url="/v1/openapi.json")
+    app = FastAPI(
+        title="PETra mix board",
+        version="1",
+        lifespan=lifespan,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # these pages would have the reader's browser fetch scripts from elsewhere
+        redoc_url=None,
+    )
 
     @app.exception_handler(BoardRefusal)
     async def refuse(_: Request, refusal: BoardRefusal) -> Response:
@@ -55,6 +65,14 @@ def board_app(board: RunningBoard) -> FastAPI:
         body["detail"] = refusal.detail
         headers = {"Retry-After": "1"} if isinstance(refusal, Busy) else None
         return JSONResponse(body, refusal.status, headers, media_type="application/problem+json")
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse_parameter(request: Request, _: RequestValidationError) -> Response:
+        return await refuse(request, BadRequest("The parameter start is a whole number."))
+
+    @app.exception_handler(SQLAlchemyError)
+    async def refuse_for_now(request: Request, _: SQLAlchemyError) -> Response:
+        return await refuse(request, Busy("Its database does not answer."))
 
     @app.get("/v1/board")
     async def describe_board() -> dict[str, object]:
@@ -137,8 +155,11 @@ def _digest(text: str) -> Digest:
 async def _body(request: Request, limit: int) -> bytes:
     """The request's body, read no further than ``limit``."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(f"It takes at most {limit} bytes.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise TooLarge(f"It takes at most {limit} bytes.")
+    except ClientDisconnect:
+        raise BadRequest("It was cut off.") from None
     return bytes(body)

@@ -24,6 +24,11 @@ from mixer.boardservice.log import SessionLog
 from mixer.boardservice.store import Store, StoredSession
 from mixer.boardservice.ticket import check_ticket
 
+try:
+    from sqlalchemy.exc import SQLAlchemyError
+except ImportError as error:
+    raise ImportError("the board service needs SQLAlchemy; run: pip install 'petra[service]'") from error
+
 POLL_S = 0.1
 """How often a replica asks a shared store for what others recorded, for the sessions that somebody reads here."""
 
@@ -153,12 +158,14 @@ class RunningBoard:
             await asyncio.sleep(POLL_S)
             for log in list(self._logs.values()):
                 if log.readers.total():
-                    await log.catch_up()
+                    with suppress(SQLAlchemyError):  # the database may come back
+                        await log.catch_up()
 
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
-            await self.tidy()
+            with suppress(SQLAlchemyError):
+                await self.tidy()
 
     def _now_s(self) -> int:
         return int(self._clock())

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from assets.codec import ADDRESS
+from assets.codec import ADDRESS, UINT32, UINT64, JsonObject, is_nested_deeply
 from assets.errors import EncodingError
 from assets.keys import Address, Digest, SigningKey
 from mixer.boardservice.description import encode_session
@@ -126,13 +126,13 @@ class BoardClient:
         except UnknownSession:
             answer = await self._request("PUT", self._path, encode_session(self._session))
         try:
-            fields = json.loads(answer)
-            opened_s = int(fields["opened_s"])
-            signature = bytes.fromhex(fields["signature"])
+            fields = _fields(answer)
+            opened_s = UINT64.decode(fields["opened_s"], "opened_s")
+            signature = bytes.fromhex(str(fields["signature"]))
             head = SignedHead(self._session.id, 0, first_head(self._session.id, opened_s), signature)
-            if bytes.fromhex(fields["head"]) != head.head:
+            if bytes.fromhex(str(fields["head"])) != head.head:
                 raise ValueError("another head")
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise BoardMisbehaved("the board's answer about the session cannot be read") from error
         if self._opened_s is None:
             self._opened_s, self._head, self._chain = opened_s, head, [head.head]
@@ -148,12 +148,12 @@ class BoardClient:
         answer = await self._request("POST", self._path + "/posts", frame.encoded)
         self.traffic.posts += 1
         try:
-            fields = json.loads(answer)
+            fields = _fields(answer)
             head = SignedHead(
                 self._session.id,
-                int(fields["count"]),
-                Digest(bytes.fromhex(fields["head"])),
-                bytes.fromhex(fields["signature"]),
+                UINT32.decode(fields["count"], "count"),
+                Digest(bytes.fromhex(str(fields["head"]))),
+                bytes.fromhex(str(fields["signature"])),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise BoardMisbehaved("the board's answer to a post cannot be read") from error
@@ -182,6 +182,8 @@ class BoardClient:
                         yield self._read(event)
             except (httpx2.TransportError, httpx2.StreamError, Busy) as error:
                 failures = await self._pause(failures, error)
+            except httpx2.DecodingError as error:
+                raise BoardMisbehaved("the board's refusal cannot be read") from error
             else:
                 failures = await self._pause(failures, None)
 
@@ -268,6 +270,8 @@ class BoardClient:
                 raise _refusal(response.status_code, response.content)
             except (httpx2.TransportError, Busy) as error:
                 failures = await self._pause(failures, error)
+            except httpx2.DecodingError as error:
+                raise BoardMisbehaved("the board's answer cannot be read") from error
 
     async def _pause(self, failures: int, error: Exception | None) -> int:
         if failures >= RETRIES:
@@ -276,11 +280,19 @@ class BoardClient:
         return failures + 1
 
 
+def _fields(answer: bytes) -> JsonObject:
+    """The fields of an answer in JSON; raises ``ValueError`` if it is no object."""
+    fields = None if is_nested_deeply(answer) else json.loads(answer)
+    if not isinstance(fields, dict):
+        raise EncodingError("expected an object")
+    return fields
+
+
 def _refusal(status: int, body: bytes) -> Exception:
     """The refusal in a problem+json answer."""
     try:
-        problem = json.loads(body)
-        cls: type[BoardRefusal] = REFUSALS[problem["type"]]
+        problem = _fields(body)
+        cls: type[BoardRefusal] = REFUSALS[str(problem["type"])]
         return cls(str(problem["detail"]))
     except (ValueError, KeyError, TypeError):
         return Busy(f"(HTTP {status})") if status >= 500 else BoardMisbehaved(f"the board answered with HTTP {status}")

@@ -25,7 +25,7 @@ try:
         insert,
         select,
     )
-    from sqlalchemy.exc import IntegrityError, OperationalError
+    from sqlalchemy.exc import DatabaseError, IntegrityError
     from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 except ImportError as error:
     raise ImportError("the board service needs SQLAlchemy; run: pip install 'petra[service]'") from error
@@ -109,7 +109,7 @@ class Store:
                 await connection.run_sync(_METADATA.create_all)
         except IntegrityError:  # another replica made them at the same moment
             await self.prepare()
-        except OperationalError as error:
+        except DatabaseError as error:
             reason = str(error.orig).strip().splitlines()[0]
             raise ConnectionError(f"the board's database cannot be opened: {reason}") from error
 

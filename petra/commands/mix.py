@@ -108,7 +108,7 @@ def _sizes(peers: str, engine: str) -> list[int]:
     sizes = []
     for text in peers.split(","):
         name, colon, size = text.strip().rpartition(":")
-        if not size.isdigit() or (colon and not name):
+        if not size.isdecimal() or (colon and not name):
             raise ValueError(f"--peers: {text!r} is no number; write 5,10,20, or dicemix:100 for one engine alone")
         if not colon or name == engine:
             sizes.append(int(size))

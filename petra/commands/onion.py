@@ -10,7 +10,6 @@ from petra.commands.errors import one_sentence_errors
 app = typer.Typer(no_args_is_help=True, help="A private Tor network for a microgrid, on this machine.")
 
 DIR = Path("out/onion")
-RELAYS = "relays.json"
 Folder = Annotated[Path, typer.Option("--dir", help="The network's folder.")]
 
 
@@ -36,9 +35,11 @@ def up(
         key = kept_key(key_file)
         started = network.up(folder, owner, lambda line: typer.echo(line, err=True))
         relays = publish_relays(started, key)
-        (folder / RELAYS).write_bytes(relays.encoded)
+        (folder / network.RELAYS).write_bytes(relays.encoded)
         typer.echo(f"SOCKS for wallets: 127.0.0.1:{started.socks_port}")
-        typer.echo(f"relay list: {folder / RELAYS}, hash 0x{relays.digest.hex()}, signed by 0x{relays.publisher.hex()}")
+        typer.echo(
+            f"relay list: {folder / network.RELAYS}, hash 0x{relays.digest.hex()}, signed by 0x{relays.publisher.hex()}"
+        )
         typer.echo(f"Next: petra simulate --transport tor --onion-dir {folder}, or petra onion down --dir {folder}")
 
 

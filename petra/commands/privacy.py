@@ -72,7 +72,9 @@ def cost(
         from petra.scenario import default_scenario
         from petra.transports import open_transport
 
-        sizes = [int(n) for n in peers.split(",")]
+        if not all(size.isdecimal() for size in peers.split(",")):
+            raise ValueError(f"--peers: {peers!r} is no list of numbers; write 5,10,20")
+        sizes = [int(size) for size in peers.split(",")]
         lines = []
         for name in transport.split(","):
             with open_transport(name, onion_dir, any_session=True) as way:

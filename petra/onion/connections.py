@@ -16,7 +16,9 @@ from ipaddress import ip_address
 Endpoint = tuple[str, int]
 
 _ADDRESSED = {"socket.connect", "socket.sendto", "socket.sendmsg"}
-_NAMED = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
+_NAMED = {"socket.getaddrinfo", "socket.gethostbyname"}
+_REVERSED = {"socket.gethostbyaddr", "socket.getnameinfo"}
+"""Ask for the name of an address, so a number is looked up, too."""
 
 
 class DirectConnection(OSError):
@@ -88,6 +90,9 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
             return
         for log in _logs:
             log.note(event, host, log.allowed is None or host in {name for name, _ in log.allowed})
+    elif event in _REVERSED:
+        for log in _logs:
+            log.note(event, str(args[0]), log.allowed is None)
 
 
 def _is_number(host: str) -> bool:

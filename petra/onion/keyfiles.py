@@ -11,7 +11,7 @@ from assets.keys import ORDER, SigningKey
 def kept_secret(path: Path, fresh: Callable[[], str]) -> str:
     """The secret in ``path``, made by ``fresh`` and written if the file is missing.
 
-    Raises ``ValueError`` if others may read the file: a secret that was readable is none.
+    Raises ``ValueError`` if the file holds no text, or others may read it: a secret that was readable is none.
     """
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -19,7 +19,10 @@ def kept_secret(path: Path, fresh: Callable[[], str]) -> str:
             file.write(fresh() + "\n")
     if path.stat().st_mode & 0o077:
         raise ValueError(f"others can read {path}; say: chmod 600 {path}, or remove it to get a fresh secret")
-    return path.read_text().strip()
+    try:
+        return path.read_text().strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} holds no secret; remove it to get a fresh one") from None
 
 
 def kept_key(path: Path | None) -> SigningKey:
@@ -31,8 +34,6 @@ def kept_key(path: Path | None) -> SigningKey:
         return SigningKey.generate()
     try:
         return SigningKey(bytes.fromhex(kept_secret(path, _fresh_digits)))
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} holds no key; remove it to get a fresh one") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

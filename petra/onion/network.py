@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from assets.codec import is_nested_deeply
 from petra.onion.control import StemControl
 from petra.onion.errors import OnionError
 from petra.onion.layout import Authority, Layout, Node, Role, torrc
@@ -20,6 +21,10 @@ from petra.onion.layout import Authority, Layout, Node, Role, torrc
 INSTALL_TOR = "tor is missing; run: apt-get install tor"
 STATE = "network.json"
 """In the network's folder: ports and process numbers."""
+DEFAULTS = "defaults"
+"""There, too: an empty file, so that no tor reads the machine's own defaults."""
+RELAYS = "relays.json"
+"""There, too: the published list."""
 
 START_S = 150
 """Give up a start after this many seconds; it takes 10 to 14, and on a machine with six times its load over 60."""
@@ -86,11 +91,15 @@ def up(folder: Path, owner_pid: int | None = None, progress: Callable[[str], Non
     folder = folder.absolute()
     if (folder / STATE).exists() and any(map(load(folder).alive, load(folder).layout.nodes)):
         raise OnionError(f"a network runs in {folder} already; end it with: petra onion down --dir {folder}")
-    shutil.rmtree(folder, ignore_errors=True)
     layout = Layout.on_loopback(folder)
+    ours = {STATE, DEFAULTS, RELAYS, *(node.name for node in layout.nodes)}
+    others = sorted({path.name for path in folder.iterdir()} - ours) if folder.exists() else []
+    if others:
+        raise OnionError(f"{folder} holds {others[0]}, which is no network's; give a folder that is empty or missing")
+    shutil.rmtree(folder, ignore_errors=True)
     for node in layout.nodes:
         node.folder.mkdir(parents=True, mode=0o700)
-    (folder / "defaults").write_text("")
+    (folder / DEFAULTS).write_text("")
     progress("making the authorities' keys")
     with ThreadPoolExecutor() as pool:
         authorities = tuple(pool.map(lambda node: _make_keys(program, folder, node), layout.of(Role.AUTHORITY)))
@@ -137,25 +146,38 @@ def load(folder: Path) -> Network:
     """The network that was started in ``folder``. Raises :class:`OnionError` if there is none."""
     folder = folder.absolute()
     try:
-        state = json.loads((folder / STATE).read_text())
-    except (OSError, ValueError) as error:
+        data = (folder / STATE).read_bytes()
+    except OSError as error:
         raise OnionError(
             f"no network was started in {folder}; start one with: petra onion up --dir {folder}"
         ) from error
+    try:
+        return _decode(folder, data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise OnionError(f"{folder / STATE} is damaged; end its tor processes and remove the folder") from error
+
+
+def _decode(folder: Path, data: bytes) -> Network:
+    if is_nested_deeply(data):
+        raise ValueError("nested too deeply")
+    state = json.loads(data)
     nodes = {
         n["name"]: Node(
             n["name"],
             Role(n["role"]),
             folder / n["name"],
-            n["control_port"],
-            n["or_port"],
-            n["dir_port"],
-            n["socks_port"],
+            int(n["control_port"]),
+            int(n["or_port"]),
+            int(n["dir_port"]),
+            int(n["socks_port"]),
         )
         for n in state["nodes"]
     }
     authorities = tuple(Authority(nodes[a["name"]], a["identity"], a["fingerprint"]) for a in state["authorities"])
-    return Network(Layout(folder, tuple(nodes.values())), authorities, state["pids"])
+    if {node.role for node in nodes.values()} != set(Role):
+        raise ValueError("not a whole network")
+    pids = {name: int(state["pids"][name]) for name in nodes}
+    return Network(Layout(folder, tuple(nodes.values())), authorities, pids)
 
 
 def _save(network: Network) -> None:
@@ -199,7 +221,7 @@ def _make_keys(program: str, folder: Path, node: Node) -> Authority:
 
 
 def _command(program: str, folder: Path, node: Node) -> list[str]:
-    return [program, "--defaults-torrc", str(folder / "defaults"), "-f", str(node.torrc)]
+    return [program, "--defaults-torrc", str(folder / DEFAULTS), "-f", str(node.torrc)]
 
 
 def _run(command: Sequence[str], stdin: str = "") -> None:

@@ -11,7 +11,7 @@ from assets.transactions import Authorisation, Domain, FeederCapacity, Regulate,
 from mixer.choice import engine_for
 from mixer.engine import Rules
 from mixer.follower import Seat
-from petra.membership import MIN_PEERS, mix_sessions
+from petra.membership import MAX_PEERS, MIN_PEERS, mix_sessions
 from petra.transports import Table, Transport, TransportFailed
 
 WATTS = 200
@@ -52,7 +52,10 @@ def fresh_table(peers: int, seed: int, engine: str | None = None, timeout_s: int
     owners = {key.address: key for key in (keys.fresh() for _ in meters)}
     for number, (meter, owner) in enumerate(zip(meters, owners, strict=True)):
         ledger.submit([sign(_DOMAIN, Withdraw(number, 0, 7, (epa(owner, WATTS, 7, 7),)), meter)])[0].require()
-    (session,) = mix_sessions(_DOMAIN, ledger.entries(), 7)
+    sessions = mix_sessions(_DOMAIN, ledger.entries(), 7)
+    if len(sessions) != 1:
+        raise ValueError(f"--peers: a mix has {MIN_PEERS} to {MAX_PEERS} members, not {peers}")
+    (session,) = sessions
     seats = tuple(Seat(owners[owner], lambda: keys.fresh().address) for owner in session.owners)
     rules = Rules(minimum=MIN_PEERS, timeout_s=timeout_s)
     return ledger, Table(session, engine_for(peers, name=engine), rules, seats)

@@ -23,9 +23,6 @@ from petra.privacy.view import Mix, Record, View, by_window
 CERTAINTY = 0.999
 """Confidence with which an adversary is said to link. Higher than that of the bounds, because so many are tried."""
 
-GATE = 1.5
-"""The release fails if the upper bound of any adversary's rate exceeds this multiple of guessing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:

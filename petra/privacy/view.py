@@ -3,12 +3,13 @@
 import json
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from assets.chainlog import decode_log
+from assets.codec import is_nested_deeply
 from assets.errors import EncodingError
 from assets.keys import Address
 from assets.orders import Order
@@ -173,15 +174,26 @@ def read_record(run_dir: Path) -> Record:
     with ledger.open("rb") as file:
         entries = decode_log(file).entries
     owners: dict[Address, int] = {}
-    with truth.open(encoding="utf-8") as lines:
+    with truth.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:
+                if is_nested_deeply(line):
+                    raise ValueError("nested too deeply")
                 row = json.loads(line)
                 if row["type"] == "address":
                     owners[Address(bytes.fromhex(row["address"][2:]))] = int(row["home"])
             except (ValueError, KeyError, TypeError):
                 raise EncodingError(f"{truth}, line {number}: not a line that petra simulate writes") from None
+    if any(owner not in owners for owner in _owners_of_notes(entries)):
+        raise ValueError(f"{truth} does not name the home of every note; give both files of one run")
     return Record(entries, owners)
+
+
+def _owners_of_notes(entries: Sequence[Entry]) -> Iterator[Address]:
+    """Owners of all notes that meters issued or mixes gave out."""
+    for entry in entries:
+        if isinstance(entry.signed.tx, Withdraw | Transact):
+            yield from (note.owner for note in entry.signed.tx.outputs)
 
 
 def by_window(view: View) -> dict[int, list[Mix]]:

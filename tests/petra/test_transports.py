@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("httpx2", reason="httpx2 is missing; run: pip install 'petra[service]'")
 
+from assets.keys import SigningKey
 from mixer.boardservice.client import BoardAddress
 from mixer.choice import engine_for
 from mixer.engine import Rules
@@ -21,7 +22,7 @@ from petra import simulation
 from petra.cli import app
 from petra.commands.errors import one_sentence_errors
 from petra.onion.proxy import TorProxy
-from petra.transports import BoardTransport, MemoryTransport, Table, TransportFailed, open_transport
+from petra.transports import BoardTransport, MemoryTransport, Table, TransportFailed, _endpoints, open_transport
 
 
 @pytest.fixture
@@ -174,3 +175,15 @@ def test_a_peer_that_ends_a_run_is_said_in_one_sentence(capsys):
         raise PeerFault(3, Phase.ANNOUNCEMENT, Reason.SILENT)
     assert ended.value.exit_code == 2
     assert "peer 3" in capsys.readouterr().err
+
+
+def test_a_board_that_is_gone_stops_the_measurement_in_one_sentence(monkeypatch):
+    monkeypatch.setattr("mixer.boardservice.client.RETRY_S", 0.001)
+    with asyncio.Runner() as runner:
+        transport = BoardTransport(BoardAddress("http://127.0.0.1:1", SigningKey(b"\x03" * 32).address), runner)
+        with pytest.raises(TransportFailed, match="cannot be reached"):
+            transport.round_s(2, 1)
+
+
+def test_a_ledger_node_may_be_given_by_name():
+    assert {("localhost", 8545), ("127.0.0.1", 8545)} <= set(_endpoints("http://localhost:8545"))

@@ -4,7 +4,9 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 
+import httpx2
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from assets.chainlog import Genesis, encode_log
 from assets.errors import EncodingError
@@ -14,7 +16,7 @@ from assets.transactions import Domain
 from mixer.board import MemoryBoard, next_head
 from mixer.boardservice.admission import AnySession, NoteLog, UnspentNotes
 from mixer.boardservice.board import RunningBoard
-from mixer.boardservice.client import parse_board
+from mixer.boardservice.client import BoardClient, parse_board
 from mixer.boardservice.description import decode_session, encode_session
 from mixer.boardservice.errors import (
     BadRequest,
@@ -523,3 +525,130 @@ def test_a_database_that_cannot_be_opened_is_named():
     asyncio.run(run())
     with pytest.raises(ValueError, match="postgresql"):
         engine_of("mysql://x")
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path):
+    path = tmp_path / "no.db"
+    path.write_text("this is a text, and not a database at all; " * 100)
+
+    async def prepare():
+        store = Store(engine_of(str(path)))
+        try:
+            await store.prepare()
+        finally:
+            await store.close()
+
+    with pytest.raises(ConnectionError, match="not a database"):
+        asyncio.run(prepare())
+
+
+def test_a_start_that_is_no_number_is_refused_as_everything_else(boards, community):
+    c = community(3)
+
+    async def ask():
+        async with boards.serve() as address, boards.client(address, c, 0) as client:
+            return await client._request("GET", client._path + "/events?start=a")
+
+    with pytest.raises(BadRequest, match="start"):
+        asyncio.run(ask())
+
+
+def test_a_request_that_is_cut_off_leaves_no_traceback(boards, community, capsys):
+    c = community(3)
+
+    async def cut_off():
+        async with boards.serve() as address:
+            _, writer = await asyncio.open_connection("127.0.0.1", int(address.url.rpartition(":")[2]))
+            path = f"/v1/sessions/{c.session.id.hex()}/posts"
+            writer.write(f"POST {path} HTTP/1.1\r\nHost: board\r\nContent-Length: 9\r\n\r\nabc".encode())
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.close()
+            await asyncio.sleep(0.1)
+
+    asyncio.run(cut_off())
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_database_that_fails_for_a_moment_makes_the_board_busy_and_nothing_worse(boards, community, monkeypatch):
+    """A replica goes on following, and a member's request is tried again."""
+    c = community(3)
+    records, failures = Store.records, [0]
+
+    async def fail_once(store, session, start):
+        failures[0] += 1
+        if failures[0] == 1:
+            raise OperationalError("select", {}, OSError("the server restarts"))
+        return await records(store, session, start)
+
+    monkeypatch.setattr(Store, "records", fail_once)
+    monkeypatch.setattr(Store, "shared", True)
+    monkeypatch.setattr("mixer.boardservice.client.RETRY_S", 0.01)
+
+    async def open_and_follow():
+        async with boards.serve() as address, boards.client(address, c, 0) as client:
+            await client.open()  # fails once, and is tried again
+            failures[0] = 0
+            stream = asyncio.create_task(anext(client.follow()))
+            while failures[0] < 3:  # the replica's own look, before and after it failed
+                await asyncio.sleep(0.01)
+            stream.cancel()
+
+    async def in_time():
+        async with asyncio.timeout(10):
+            await open_and_follow()
+
+    asyncio.run(in_time())
+
+
+class BrokenNode:
+    domain = Domain(1, bytes(20))
+
+    def status(self, note_id):
+        raise RuntimeError("http://user:secret@node answered nonsense")
+
+
+def test_a_ledger_that_breaks_admits_nobody_and_shows_nothing_of_itself(boards, community):
+    c = community(3)
+    node = BrokenNode()
+    node.domain = c.session.domain
+
+    async def open_session():
+        admission = UnspentNotes(node)
+        async with boards.serve(admission=admission) as address, boards.client(address, c, 0) as client:
+            await client.open()
+
+    with pytest.raises(NotAdmitted, match="cannot be read") as refusal:
+        asyncio.run(open_session())
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[" * 100_000,
+        b'{"opened_s": Infinity}',
+        b'{"count": Infinity, "head": "", "signature": ""}',
+        b'{"count": -1, "head": "%s", "signature": "%s"}' % (b"0" * 64, b"0" * 130),
+        b'{"opened_s": 1, "count": 1, "head": "00", "signature": "00"}',
+        None,
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_that_cannot_be_read_is_the_boards_fault(community, answer, status):
+    """Whatever a board answers, a member ends with a sentence; ``None`` stands for a body that no one can unpack."""
+    c = community(3)
+    headers = {"Content-Encoding": "gzip"} if answer is None else {}
+
+    def hostile(request):
+        return httpx2.Response(status, headers=headers, stream=httpx2.ByteStream(answer or b"no gzip"))
+
+    async def ask(what):
+        http = httpx2.AsyncClient(transport=httpx2.MockTransport(hostile))
+        address = parse_board("http://board#0x" + "07" * 20)
+        async with BoardClient(http, address, c.session, c.keys[0]) as client:
+            await what(client)
+
+    for what in (BoardClient.open, lambda client: client.post(b"")):
+        with pytest.raises(BoardMisbehaved):
+            asyncio.run(ask(what))

@@ -169,3 +169,12 @@ def test_a_log_without_a_list_stops_nothing():
         socket.create_connection(("127.0.0.1", port)).close()
     assert log.opened == {f"127.0.0.1:{port}": 1}
     assert log.stopped == []
+
+
+def test_a_planted_lookup_of_an_addresss_name_is_stopped():
+    with watched_connections([]) as log:
+        with pytest.raises(DirectConnection):
+            socket.gethostbyaddr("127.0.0.1")
+        with pytest.raises(DirectConnection):
+            socket.getnameinfo(("127.0.0.1", 80), 0)
+    assert len(log.stopped) == 2

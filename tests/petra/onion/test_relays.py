@@ -7,7 +7,7 @@ from assets.keys import SigningKey
 from petra.onion.errors import OnionError
 from petra.onion.keyfiles import kept_key, kept_secret
 from petra.onion.layout import Authority, Layout, Role, torrc
-from petra.onion.network import Network, load
+from petra.onion.network import Network, load, up
 from petra.onion.ports import HIGHEST, LOWEST, free_ports
 from petra.onion.relays import publish_relays, read_relays
 
@@ -78,3 +78,28 @@ def test_a_kept_secret_stays_and_nobody_else_can_read_it(tmp_path):
     with pytest.raises(ValueError, match="key"):
         kept_key(path)
     assert kept_secret(tmp_path / "other", lambda: "abc") == "abc"
+
+
+def test_a_folder_of_other_things_is_not_emptied(tmp_path, monkeypatch):
+    monkeypatch.setattr("petra.onion.network.tor_program", lambda: "tor")
+    (tmp_path / "diary").write_text("mine")
+    with pytest.raises(OnionError, match="diary"):
+        up(tmp_path)
+    assert (tmp_path / "diary").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "state", ["[", "[]", "{}", '{"nodes": [], "authorities": [], "pids": {}}', '{"nodes": [1]}', "[" * 100_000]
+)
+def test_a_damaged_state_of_a_network_is_said_in_one_sentence(tmp_path, state):
+    (tmp_path / "network.json").write_text(state)
+    with pytest.raises(OnionError, match="damaged"):
+        load(tmp_path)
+
+
+def test_a_secret_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "key"
+    path.touch(0o600)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match="key holds no"):
+        kept_secret(path, str)

@@ -1,7 +1,9 @@
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
+from petra.cli import app
 from petra.privacy.cost import session_cost, session_line
 from petra.privacy.settings import settings
 from petra.transports import MemoryTransport
@@ -26,3 +28,10 @@ def test_mixing_costs_gas_and_not_mixing_names_everybody(make_scenario):
     assert traders.gas <= everybody.gas
     assert traders.adversary >= everybody.adversary
     assert {row.notes for row in rows} == {3}
+
+
+@pytest.mark.parametrize("peers", ["", "a", "²", "0", "1", "65", "5,-5"])
+def test_what_is_no_size_is_refused_in_one_sentence(peers):
+    done = CliRunner().invoke(app, ["privacy", "cost", "--transport", "memory", "--peers", peers])
+    assert done.exit_code == 2
+    assert "--peers" in done.output

@@ -165,3 +165,12 @@ def test_a_folder_that_is_no_run_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "ledger.jsonl").write_bytes(b"")
     (tmp_path / "truth.jsonl").write_text("{}\n")
     assert CliRunner().invoke(app, ["privacy", "measure", str(tmp_path)]).exit_code == 2
+
+
+@pytest.mark.parametrize("truth", [b"", b"[" * 100_000, b"\xff\n", b"1\n"])
+def test_a_truth_that_is_not_the_runs_is_refused_in_one_sentence(tmp_path, small_run_dir, truth):
+    (tmp_path / "ledger.jsonl").write_bytes((small_run_dir / "ledger.jsonl").read_bytes())
+    (tmp_path / "truth.jsonl").write_bytes(truth)
+    done = CliRunner().invoke(app, ["privacy", "measure", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "truth.jsonl" in done.output
