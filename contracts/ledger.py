@@ -294,7 +294,8 @@ class EvmLedger:
         return Receipt(message, None, time_s, fills)
 
     def _block_time_s(self, receipt: "TxReceipt") -> int:
-        return int(self._w3.eth.get_block(receipt["blockNumber"])["timestamp"])
+        # By hash: while validators agree on another block, a node has none of that number, but still the one it sent.
+        return int(self._w3.eth.get_block(receipt["blockHash"])["timestamp"])
 
     # --- Reading -----------------------------------------------------------------------------------------
 

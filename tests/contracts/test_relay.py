@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from eth_abi import decode as abi_decode
 from eth_abi import encode as abi_encode
+from web3.exceptions import BlockNotFound
 
 from assets import errors
 from assets.groups import Groups
@@ -48,6 +49,20 @@ def test_a_refused_call_does_not_touch_the_others(world):
     assert [r.refusal for r in receipts] == expected
     assert world.ledger.transactions == before + 1
     assert world.ledger.meter_nonce(world.METER) == 2
+
+
+def test_a_verdict_has_its_time_while_validators_change_the_block_of_its_number(chain, world, monkeypatch):
+    signed, block_of = world.withdraw(world.epa()), chain.eth.get_block
+
+    def between_two_blocks(block, *more):
+        if isinstance(block, int):
+            raise BlockNotFound(f"Block with id: {block} not found.")
+        return block_of(block, *more)
+
+    monkeypatch.setattr(chain.eth, "get_block", between_two_blocks)
+    receipt = world.submit(signed)
+    assert receipt.accepted
+    assert receipt.time_s == block_of("latest")["timestamp"]
 
 
 def test_what_one_call_creates_the_next_one_spends(world):
