@@ -5,12 +5,16 @@ import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from petra.commands.chain import DEFAULT_RPC, DEPLOYMENTS
 from petra.commands.errors import one_sentence_errors
+from petra.commands.listening import OnionControl, OnionDir, OnionKeyFile, control_port, listening
+
+if TYPE_CHECKING:
+    import httpx2
 
 app = typer.Typer(no_args_is_help=True, help="The bid store: anonymous orders, fair matching, settlement.")
 
@@ -34,6 +38,9 @@ def serve(
     gate_s: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Seconds before an interval at which its auction is held.")
     ] = 60,
+    onion_dir: OnionDir = None,
+    onion_control: OnionControl = None,
+    onion_key_file: OnionKeyFile = None,
 ) -> None:
     """Serve one replica until Ctrl-C. Prints one line of JSON with its address, then logs that name nobody."""
     with one_sentence_errors():
@@ -41,11 +48,11 @@ def serve(
         from bidstore.service.database import engine_of
         from bidstore.service.limits import Limits
         from bidstore.service.logs import configure
-        from bidstore.service.serve import served
         from bidstore.service.store import Store
         from contracts import deployments as files
         from contracts import nodes
 
+        control = control_port(onion_dir, onion_control)
         configure()
         w3 = nodes.connect(rpc)
         recorded = files.load(w3.eth.chain_id, deployments)
@@ -55,8 +62,8 @@ def serve(
         service = bidstore_app(Store(engine_of(database)), ledger, Limits(gate_s=gate_s), relay=relay)
 
         async def run() -> None:
-            async with served(service, host, port) as bound:
-                print(json.dumps({"bidstore": f"http://{host}:{bound}", "anonymous": False}), flush=True)
+            async with listening(service, host, port, control, onion_key_file) as url:
+                print(json.dumps({"bidstore": url, "anonymous": control is not None}), flush=True)
                 await asyncio.Event().wait()
 
         _run(run())
@@ -68,8 +75,9 @@ def book(
     power_w: Annotated[int, typer.Option(min=1, help="Power of the notes, watts.")],
     start: Annotated[int, typer.Option(min=0, help="First delivery interval.")],
     end: Annotated[int | None, typer.Option(min=0, help="Last delivery interval; the first.")] = None,
+    onion_dir: Annotated[Path | None, typer.Option(help="Ask through the private Tor network in this folder.")] = None,
 ) -> None:
-    """Print the open orders of a class: side and limit. NOT ANONYMOUS: connects directly."""
+    """Print the open orders of a class: side and limit. NOT ANONYMOUS without --onion-dir: connects directly."""
     with one_sentence_errors():
         import httpx2
 
@@ -77,7 +85,7 @@ def book(
         from bidstore.service.client import BadAnswer, HttpClient, Refused, Unreachable
 
         async def run() -> None:
-            async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+            async with _client(onion_dir) as http:
                 client = HttpClient(url, http)
                 try:
                     orders = await client.open_orders(NoteClass(power_w, start, start if end is None else end))
@@ -122,6 +130,19 @@ def export(
                 out.write_text("".join(text), encoding="utf-8")
 
         _run(run())
+
+
+def _client(onion_dir: Path | None) -> "httpx2.AsyncClient":
+    import httpx2
+
+    from petra.onion.network import load
+    from petra.onion.proxy import Identity, TorProxy
+
+    if onion_dir is None:
+        return httpx2.AsyncClient(trust_env=False, timeout=30)
+    proxy = TorProxy(load(onion_dir).socks_port)
+    proxy.verify()
+    return proxy.client(Identity.fresh())
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -63,8 +63,8 @@ def settlements(w3, market):
 class Served:
     """``petra bidstore serve`` in a process of its own."""
 
-    def __init__(self, url, folder):
-        options = ["--rpc", url, "--deployments", folder / "deployments", "--database", folder / "bids.db"]
+    def __init__(self, url, folder, *more):
+        options = ["--rpc", url, "--deployments", folder / "deployments", "--database", folder / "bids.db", *more]
         command = [sys.executable, "-u", "-m", "petra", "bidstore", "serve", "--port", "0", *map(str, options)]
         self._log = (folder / "log").open("a")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)

@@ -1,5 +1,6 @@
 """The mix over HTTP and over a private Tor network, with everything running for real."""
 
+import asyncio
 import json
 import os
 import socket
@@ -12,12 +13,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from bidstore.service.client import HttpClient, post
 from petra.cli import app
 from petra.onion.connections import DirectConnection
 from petra.onion.control import StemControl
 from petra.onion.network import load
+from petra.onion.proxy import Identity, TorProxy
 from petra.transports import Table, open_transport
 from tests.e2e.conftest import program
+from tests.e2e.test_bidstore import Served, chain, pass_gate, settlements, until  # noqa: F401
 
 INSTALL_TOR = "tor is missing; run: apt-get install tor"
 
@@ -220,3 +224,32 @@ def fresh_community_of():
 
     yield make
     del sys.modules["mixer_community"]
+
+
+def test_strangers_find_each_other_at_a_bid_store_behind_an_onion_service(onion_dir, chain, tmp_path):  # noqa: F811
+    w3, url, market = chain
+    sale, purchase = market.sale(100_000), market.purchase(200_000)
+    proxy = TorProxy(load(onion_dir).socks_port)
+
+    async def trade(at):
+        ids = []
+        for order in (sale, purchase):  # each over circuits of its own
+            async with proxy.client(Identity.fresh()) as http:
+                owner = market.keys[order.energy.note.owner]
+                ids.append(await post(HttpClient(at, http), market.ledger.domain, market.signed(order), owner))
+        book = ["bidstore", "book", "--url", at, "--power-w", 400, "--start", 5, "--onion-dir", onion_dir]
+        told = await asyncio.to_thread(here, *book)
+        assert [line.split()[:2] for line in told.output.splitlines()] == [["SELL", "100000"], ["BUY", "200000"]]
+        pass_gate(w3, market)
+        async with proxy.client(Identity.fresh()) as http:
+            await until(HttpClient(at, http), ids, ["settled", "settled"])
+
+    served = Served(url, tmp_path, "--onion-dir", onion_dir, "--onion-key-file", tmp_path / "name")
+    try:
+        assert served.url.endswith(".onion")
+        asyncio.run(trade(served.url))
+    finally:
+        assert served.end() == 0
+    (fill,) = settlements(w3, market)
+    assert fill.price_nano_per_wh == 150_000
+    assert (tmp_path / "name").stat().st_mode & 0o077 == 0
