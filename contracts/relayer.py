@@ -246,7 +246,7 @@ def choose(w3: "Web3") -> Relayer:
     if key := os.environ.get(RELAYER_KEY):
         try:
             return LocalKey(Account.from_key(key))
-        except Exception:
+        except Exception:  # of several libraries, whose texts could hold the key
             raise NodeError(f"{RELAYER_KEY} is not a private key: give 32 bytes in hex") from None
     accounts = w3.eth.accounts
     if not accounts:

@@ -41,6 +41,6 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        return kept(*args, **kwargs) if _sharing else function(*args, **kwargs)  # type: ignore[arg-type]
+        return kept(*args, **kwargs) if _sharing else function(*args, **kwargs)  # type: ignore[arg-type] # lru_cache forgets types
 
     return call

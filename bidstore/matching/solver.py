@@ -70,14 +70,14 @@ def model_of(program: Program) -> Any:  # noqa: ANN401 - highspy has no types
     lp.a_matrix_.start_ = np.cumsum([0, *(len(row.terms) for row in program.rows)])
     lp.a_matrix_.index_ = np.array([variable for row in program.rows for variable, _ in row.terms])
     lp.a_matrix_.value_ = np.array([value for row in program.rows for _, value in row.terms], dtype=float)
-    model = highspy.Highs()  # type: ignore[no-untyped-call]
+    model = highspy.Highs()  # type: ignore[no-untyped-call] # highspy has no types
     model.setOptionValue("output_flag", False)
     model.setOptionValue("threads", 1)
     model.passModel(lp)
     return model
 
 
-def run(model: Any) -> tuple[list[float], list[float]]:  # noqa: ANN401
+def run(model: Any) -> tuple[list[float], list[float]]:  # noqa: ANN401 - highspy has no types
     """Solve, and give the variables' values and the rows' prices."""
     import highspy
 
@@ -88,7 +88,7 @@ def run(model: Any) -> tuple[list[float], list[float]]:  # noqa: ANN401
     return list(solution.col_value), list(solution.row_dual)
 
 
-def _whole(model: Any, count: int) -> list[float]:  # noqa: ANN401
+def _whole(model: Any, count: int) -> list[float]:  # noqa: ANN401 - highspy has no types
     import highspy
     import numpy as np
 

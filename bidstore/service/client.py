@@ -139,7 +139,7 @@ class MemoryClient:
         """Hand in a posting."""
         try:
             return await self._exchange.post(posting, replaces)
-        except Exception as error:
+        except Exception as error:  # told apart, or raised as it is
             raise _refused(error) from error
 
     async def withdraw(self, cancellation: Cancellation) -> None:
@@ -246,7 +246,7 @@ class HttpClient:
         except httpx2.TransportError as error:
             raise Unreachable from error
 
-    async def _call(self, method: str, path: str, body: bytes = b"") -> Any:  # noqa: ANN401
+    async def _call(self, method: str, path: str, body: bytes = b"") -> Any:  # noqa: ANN401 - JSON, which the caller checks
         import httpx2
 
         headers = {"Content-Type": "application/json"} if body else {}

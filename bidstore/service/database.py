@@ -4,9 +4,10 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 try:
-    from sqlalchemy import event, text
+    from sqlalchemy import Connection, event, text
     from sqlalchemy.exc import DBAPIError
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 except ImportError as error:
@@ -53,17 +54,17 @@ def _check_file(path: str) -> None:
         raise ConnectionError(f"the bid store's database {path} cannot be opened: {error}") from error
 
 
-def _tune_sqlite(connection: object, _: object) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun below
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+def _tune_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's, behind SQLAlchemy's adapter
+    connection.isolation_level = None  # transactions are begun below
+    cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin_sqlite(connection: object) -> None:
+def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later could find another writer in between; this one waits instead.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 async def migrate(engine: AsyncEngine) -> None:

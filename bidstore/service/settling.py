@@ -48,18 +48,22 @@ class Settler:
             seqs = [seq for seq, _ in pending[place : place + len(batch)]]
             place += len(batch)
             try:
-                (receipt,) = await self.view.ask(lambda ledger, fills=batch: ledger.submit([Signed(Settle(fills), ())]))  # type: ignore[misc]
+                receipt = await self._submit(batch)
             except RelayError as error:  # of this batch alone: it does not keep the others waiting
                 await self._sent(seqs, now_s)
                 failure = error
                 continue
-            except Exception:
+            except Exception:  # of whatever kind: the ledger may have it, so that sending it again has to wait
                 await self._sent(seqs, now_s)
                 raise
             self._count("settlements", 1)
             await self._take(batch, seqs, receipt)
         if failure is not None:
             raise failure
+
+    async def _submit(self, batch: tuple[Fill, ...]) -> Receipt:
+        (receipt,) = await self.view.ask(lambda ledger: ledger.submit([Signed(Settle(batch), ())]))
+        return receipt
 
     async def _pending(self, now_s: int) -> list[tuple[int, Fill]]:
         sell, buy = ORDERS.alias("sell"), ORDERS.alias("buy")

@@ -1,4 +1,8 @@
-"""The worst case within what notes permit, and how far they must be cut so that no limit is violated."""
+"""The worst case within what notes permit, and how far they must be cut so that no limit is violated.
+
+Voltages, loadings and margins are physics, in floating point. Permits are whole watts, cut by whole thousandths; what
+reaches the ledger is computed in integers from these alone.
+"""
 
 from dataclasses import dataclass
 from itertools import product

@@ -8,6 +8,7 @@ record what it has not checked against all that came before.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from assets.keys import Digest
 
@@ -84,8 +85,8 @@ def engine_of(url: str) -> AsyncEngine:
     return engine
 
 
-def _tune_sqlite(connection: object, _: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+def _tune_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's, behind SQLAlchemy's adapter
+    cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

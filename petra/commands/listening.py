@@ -37,10 +37,10 @@ async def listening(
 
     Raises ``OSError`` if the port is taken, :class:`~petra.onion.errors.OnionError` if it cannot be published.
     """
-    from mixer.boardservice.serve import served
     from petra.onion.control import StemControl
     from petra.onion.keyfiles import kept_secret
     from petra.onion.service import fresh_service_key, onion_service
+    from petra.serving import served
 
     if control is None:
         async with served(app, host, port) as bound:

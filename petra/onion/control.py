@@ -63,7 +63,7 @@ class StemControl:
         except ImportError as error:
             raise ImportError(INSTALL) from error
 
-        class Guest(Controller):  # type: ignore[misc]
+        class Guest(Controller):  # type: ignore[misc] # stem has no types
             """Leaves the process to whom it belongs: stem would take ownership and end tor when it leaves."""
 
             def _post_authentication(self) -> None:

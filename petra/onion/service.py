@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from mixer.boardservice.serve import served
 from petra.onion.control import TorControl
+from petra.serving import served
 
 HTTP = 80
 """Port of every onion service; Tor encrypts and authenticates, so there is no TLS above it."""

@@ -18,8 +18,8 @@ from assets.intervals import IntervalGrid
 from bidstore.service.app import bidstore_app
 from bidstore.service.database import engine_of
 from bidstore.service.limits import Limits
-from bidstore.service.serve import served
 from bidstore.service.store import Store
+from petra.serving import served
 
 
 class LedgerManager(BaseManager):

@@ -118,7 +118,7 @@ def test_logs_lose_every_id_and_address() -> None:
 
 
 def test_the_stream_is_padded_also_when_nothing_happens(market, tmp_path) -> None:
-    from bidstore.service.serve import served
+    from petra.serving import served
 
     async def play():
         app = bidstore_app(Store(engine_of(str(tmp_path / "b.db"))), market.ledger, Limits(tick_s=0.05), operate=False)

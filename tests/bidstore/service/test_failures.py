@@ -15,10 +15,10 @@ from bidstore.service.app import bidstore_app
 from bidstore.service.client import Refused
 from bidstore.service.database import engine_of
 from bidstore.service.limits import Limits
-from bidstore.service.serve import served
 from bidstore.service.store import Store
 from contracts.errors import NodeBehind, Reorganised
 from petra.cli import app
+from petra.serving import served
 
 
 def go(coroutine):

@@ -19,8 +19,8 @@ from mixer.boardservice.admission import AnySession  # noqa: E402
 from mixer.boardservice.app import board_app  # noqa: E402
 from mixer.boardservice.board import RunningBoard  # noqa: E402
 from mixer.boardservice.client import BoardAddress, BoardClient  # noqa: E402
-from mixer.boardservice.serve import served  # noqa: E402
 from mixer.boardservice.store import Store, engine_of  # noqa: E402
+from petra.serving import served  # noqa: E402
 
 BOARD_KEY = SigningKey(bytes(31) + b"\x07")
 
