@@ -48,7 +48,7 @@ class Whereabouts:
     lost: Quantities = field(default_factory=Counter)
     """At addresses that are nobody's."""
     holders: Counter[int] = field(default_factory=Counter)
-    """Notes that homes hold unspent."""
+    """Notes that homes hold unspent though nobody counts them any more."""
     late_homes: Counter[int] = field(default_factory=Counter)
     """Notes that homes deposited too late."""
     losers: Counter[str] = field(default_factory=Counter)
@@ -61,9 +61,9 @@ class Whereabouts:
 
 def trace(entries: Iterable[Entry], owner_of: OwnerOf, grid: IntervalGrid, gate_s: int) -> Whereabouts:
     """Follow every note through the whole ledger. ``owner_of`` knows the addresses of all homes."""
-    found, unspent = Whereabouts(), dict[NoteId, tuple[IssuedNote, int, int, str]]()
+    found, unspent, now_s = Whereabouts(), dict[NoteId, tuple[IssuedNote, int, int, str]](), 0
     for entry in entries:
-        tx = entry.signed.tx
+        tx, now_s = entry.signed.tx, entry.time_s
         outputs = issued(outputs_of(tx, grid.interval_s), entry.digest)
         window = _window(tx, owner_of)
         if isinstance(tx, Withdraw):
@@ -84,7 +84,8 @@ def trace(entries: Iterable[Entry], owner_of: OwnerOf, grid: IntervalGrid, gate_
             found.losers[sender] += 1
         elif not owner.is_deposit:
             _add(found.held, note, window, grid)
-            found.holders[owner.home] += 1
+            if window < first_open_interval(grid, now_s, gate_s):
+                found.holders[owner.home] += 1
         else:
             _split_deposit(found, note, window, time_s, grid, gate_s, owner.home)
     return found
@@ -112,7 +113,7 @@ def audit_notes(found: Whereabouts) -> Part:
         + ", ".join(f"{totals[name][kind]} {name}" for name in totals if totals[name][kind] or name == "issued")
         for kind in Kind
     )
-    for what, homes in (("unspent in", found.holders), ("too late from", found.late_homes)):
+    for what, homes in (("forgotten in", found.holders), ("too late from", found.late_homes)):
         if homes:
             figures += f"; {what} " + ", ".join(f"wallet{home} ({count})" for home, count in sorted(homes.items()))
     return Part(Check.NOTES, figures, tuple(findings))
@@ -141,13 +142,13 @@ def _split_deposit(
     if n.kind == Kind.FA:
         in_time = window >= first_open
         (found.deposited if in_time else found.late)[Kind.FA, window] += n.amount_nano
-        found.late_homes[home] += not in_time
+        if not in_time:
+            found.late_homes[home] += 1
         return
     for t in range(n.start, n.end + 1):
         (found.deposited if t >= first_open else found.late)[Kind(n.kind), t] += energy_wh(n.power_w, grid.interval_s)
-    found.late_homes[home] += n.start < first_open
-    if not found.late_homes[home]:
-        del found.late_homes[home]
+    if n.start < first_open:
+        found.late_homes[home] += 1
 
 
 def _window(tx: Transaction, owner_of: OwnerOf) -> int:

@@ -1,9 +1,8 @@
 """The audit of a village's folder: reads what every process left behind, and has it checked."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from assets.codec import is_nested_deeply
 from assets.errors import LogTampered
 from assets.keys import Address
 from assets.statement import Statement
+from assets.transactions import Withdraw
 from petra.audit import AuditError, audit
 from petra.village.audit.energy import MeterEvidence, Skew, Truth, audit_against_ledger, audit_energy
 from petra.village.audit.finding import Check, Finding, Part
@@ -59,8 +59,9 @@ def audit_village(folder: Path) -> tuple[Part, ...]:
     if not homes:
         raise NotAudited(f"{folder} has no meters; give the folder of a village")
     bills = {home.number: home.evidence.bills for home in homes}
-    found = trace(entries, owners_of(folder, homes, max((b.t for own in bills.values() for b in own), default=0)),
-                  genesis.grid, gate_s)  # fmt: skip
+    issued = {entry.signed.tx.window for entry in entries if isinstance(entry.signed.tx, Withdraw)}
+    owner_of = owners_of(folder, homes, {window + later for window in issued for later in (0, 1, 2)})
+    found = trace(entries, owner_of, genesis.grid, gate_s)
     parts.append(audit_notes(found))
     wrong = []
     for home in homes:
@@ -130,7 +131,7 @@ def _homes(folder: Path, happened: tuple[Happened, ...]) -> Iterator[_Home]:
         try:
             problems = verify_meter(journal, book, meter.wiring).problems
             skews = tuple(Skew(*h.simulated_ms, h.skew_ms) for h in happened if h.victim == place.name and h.skew_ms)
-            truth = read_truth(folder / f"home{place.name[5:]}.csv")
+            truth = read_truth(folder / "homes" / f"home{place.name[5:]}.csv", meter.config.ledger.genesis_s)
             evidence = MeterEvidence(
                 place.name, meter.config.number, tuple(book.bills()), tuple(journal.raw()), problems, truth, skews
             )
@@ -141,29 +142,29 @@ def _homes(folder: Path, happened: tuple[Happened, ...]) -> Iterator[_Home]:
         yield _Home(meter.config.number, evidence, meter.secrets(passphrase).seed)
 
 
-def read_truth(path: Path) -> Truth:
-    """What a simulator plays. Raises :class:`~petra.homes.csv_profiles.ProfileError`."""
+def read_truth(path: Path, genesis_s: int) -> Truth:
+    """What a simulator plays from interval 0 on. Raises :class:`~petra.homes.csv_profiles.ProfileError`."""
     from petra.homes.csv_profiles import read_profiles
 
     profiles = read_profiles(path)
     (home,) = profiles.homes
-    return Truth(home.net_wh, profiles.interval_s, int(profiles.start.replace(tzinfo=UTC).timestamp()))
+    return Truth(home.net_wh, profiles.interval_s, genesis_s)
 
 
-def owners_of(folder: Path, homes: list[_Home], last: int) -> OwnerOf:
-    """Who owns which address, from the seeds of all meters and wallets."""
+def owners_of(folder: Path, homes: list[_Home], windows: Iterable[int]) -> OwnerOf:
+    """Who owns which address of these windows, from the seeds of all meters and wallets."""
     known: dict[Address, Owner] = {}
     for home in homes:
-        known |= _addresses(folder / f"wallet{home.number}", home, last)
+        known |= _addresses(folder / f"wallet{home.number}", home, windows)
     return known.get
 
 
-def _addresses(wallet: Path, home: _Home, last: int) -> dict[Address, Owner]:
+def _addresses(wallet: Path, home: _Home, windows: Iterable[int]) -> dict[Address, Owner]:
     from smartmeter.identity import GAP, DepositSeed, OwnerSeed
 
     owners, deposits, mixed = OwnerSeed(home.seed), DepositSeed(home.seed), _home_seed(wallet)
     known = {}
-    for window in range(last + 2):
+    for window in windows:
         for index in range(2 * GAP):
             known[owners.key(window, index).address] = Owner(home.number, window, is_deposit=False)
             known[deposits.key(window, index).address] = Owner(home.number, window, is_deposit=True)

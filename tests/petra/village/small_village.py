@@ -68,13 +68,13 @@ class Home:
         self.number, self.path = number, path / f"meter{number}"
         self.key, self.seed = SigningKey(bytes([number]) * 32), bytes([64 + number]) * 32
         self.owners, self.deposits = OwnerSeed(self.seed), DepositSeed(self.seed)
-        start = datetime.fromtimestamp(GRID.genesis_s, UTC).replace(tzinfo=None)
         rows = ["interval_start,home,load_wh,pv_wh"]
         for i, wh in enumerate(net_wh):
             at = datetime.fromtimestamp(GRID.start_s(i), UTC).replace(tzinfo=None)
             rows.append(f"{at.isoformat()},1,{max(0, wh)},{max(0, -wh)}")
-        (path / f"home{number}.csv").write_text("\n".join(rows) + "\n")
-        self.truth = Truth(tuple(net_wh), 3600, int(start.replace(tzinfo=UTC).timestamp()))
+        (path / "homes").mkdir(exist_ok=True)
+        (path / "homes" / f"home{number}.csv").write_text("\n".join(rows) + "\n")
+        self.truth = Truth(tuple(net_wh), 3600, GRID.genesis_s)
         self.path.mkdir()
         values = {"number": number, "gate_s": GATE_S, "contract": DOMAIN.contract.hex()}
         grid = {"genesis_s": GRID.genesis_s, "interval_s": GRID.interval_s}
@@ -130,16 +130,19 @@ class SmallVillage:
     def play(self, hours: int) -> "SmallVillage":
         """Go on until ``hours`` after the beginning; notes are traded before and deposited soon after delivery starts."""
         while self.now_s < GRID.genesis_s + hours * 3600:
-            self.now_s += STEP_S
-            self.ledger.advance_to(self.now_s)
-            for home in self.homes:
-                home.step(self.now_s)
-            into, t = (self.now_s - GRID.genesis_s) % 3600, GRID.index(self.now_s)
-            if into == 1200 and t + 1 in (1, 2):
-                self.trade(t + 1)
-            if into == DEPOSIT_S:
-                self.deposit(t)
+            self.step()
         return self
+
+    def step(self) -> None:
+        self.now_s += STEP_S
+        self.ledger.advance_to(self.now_s)
+        for home in self.homes:
+            home.step(self.now_s)
+        into, t = (self.now_s - GRID.genesis_s) % 3600, GRID.index(self.now_s)
+        if into == 1200 and t + 1 in (1, 2):
+            self.trade(t + 1)
+        if into == DEPOSIT_S:
+            self.deposit(t)
 
     def notes(self, home: Home, window: int):
         """The unspent notes of a window's set, with their keys."""

@@ -32,7 +32,7 @@ def test_where_all_went_well_nothing_is_found(village) -> None:
     village.play(5).state()
     parts = audited(village.write())
     assert culprits(parts) == {}
-    assert parts[Check.NOTES].figures.startswith("EPA 1500 issued, 1200 deposited, 300 held; ")  # windows 4 and 5 to come
+    assert parts[Check.NOTES].figures.startswith("EPA 1800 issued, 1200 deposited, 600 held; ")  # windows 5 and 6
     assert parts[Check.BILLS].figures.startswith("12 bills of 3 meters, 360 readings")
     # Two windows: 100 Wh at 150 000 in place of 90 000 and 240 000 nano, twice 15 000 000 between them.
     assert parts[Check.TARIFF].figures == "3 homes, 0.0300 USD saved"
@@ -42,14 +42,9 @@ def test_where_all_went_well_nothing_is_found(village) -> None:
 @pytest.mark.parametrize("restart_at_h", [1, 2])
 def test_a_meter_that_counts_twice_after_a_restart_is_named(village, restart_at_h) -> None:
     village.play(restart_at_h)
-    village.now_s += 0
-    village.play(restart_at_h + 1)
+    village.step()
+    village.step()
     bad = village.homes[1]
-    for _ in range(6):
-        village.now_s += 300
-        village.ledger.advance_to(village.now_s)
-        for home in village.homes:
-            home.step(village.now_s)
     bad.stop()
     bad.start(village.ledger, DoubleCountingJournal)
     village.play(6)
@@ -113,11 +108,13 @@ def test_a_buyer_that_names_a_wrong_address_in_its_order_is_named(village, monke
 
 def test_a_relay_that_drops_a_homes_deposits_shows_in_that_homes_outcome(village) -> None:
     right = village.deposit_to
-    village.deposit_to = lambda home, window, index: None if (home.number, window) == (2, 2) else right(home, window, index)
+    village.deposit_to = lambda home, window, index: (
+        None if (home.number, window) == (2, 2) else right(home, window, index)
+    )
     village.play(5)
     parts = audited(village.write())
     assert culprits(parts) == {Check.TARIFF: ["wallet2"]}
-    assert "unspent in wallet1 (3), wallet2 (" in parts[Check.NOTES].figures
+    assert "forgotten in wallet2 (1)" in parts[Check.NOTES].figures
 
 
 def test_a_cheating_wallet_may_lose(village) -> None:
@@ -190,7 +187,7 @@ def test_a_skewed_clock_explains_readings_while_it_is_skewed_and_the_bills_still
     path = village.write([fault])
     assert culprits(audited(path)) == {}
     (path / "chaos.json").unlink()
-    assert culprits(audited(path)) == {Check.BILLS: ["meter2"]}, "without the fault there is no excuse"
+    assert set(culprits(audited(path))[Check.BILLS]) == {"meter2"}, "without the fault there is no excuse"
 
 
 def test_an_outage_is_billed_later_and_nothing_is_found(village) -> None:
