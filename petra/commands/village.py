@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from petra.commands import village_chaos
 from petra.commands.errors import one_sentence_errors
 
 app = typer.Typer(no_args_is_help=True, help="A whole microgrid on this machine: every role a process of its own.")
@@ -31,3 +32,16 @@ def supervise(
             child.end_with(owner)
         child.preload()
         raise typer.Exit(0 if Village(folder).run() else 3)
+
+
+@app.command(hidden=True)
+def tor(folder: Folder) -> None:
+    """Keep the village's private Tor network."""
+    from petra.village.layout import Layout
+    from petra.village.tor import keep
+
+    with one_sentence_errors():
+        keep(Layout(folder).of("tor") / "network")
+
+
+app.command()(village_chaos.links)

@@ -23,11 +23,12 @@ BALANCE_WEI = 10**24
 
 
 def found_ledger(
-    w3: "Web3", rpc: str, layout: Layout, scene: Scenario, genesis_s: int, meters: Mapping[int, Address]
+    w3: "Web3", rpc: str, layout: Layout, scene: Scenario, genesis_s: int, last: int, meters: Mapping[int, Address]
 ) -> "EvmLedger":
     """Make the DSO's desk, deploy the ledger for it, and rule what the village needs, through the desk's log.
 
-    After the last interval all meters are banned: the run ends with every note deposited or expired.
+    After ``last``, the last interval with notes, all meters are banned: the run ends with every note deposited or
+    expired.
     """
     from contracts.deployments import Deployment
     from contracts.ledger import EvmLedger
@@ -47,12 +48,14 @@ def found_ledger(
         "init", ledger.now_s, contract="0x" + ledger.domain.contract.hex()
     )
     desk, signer = folder.desk(ledger), KeySigner(key)
-    for ruling in rulings(scene, ledger.grid, meters):
+    for ruling in rulings(scene, ledger.grid, last, meters):
         desk.release(desk.propose(ruling), signer).require()
     return ledger
 
 
-def rulings(scene: Scenario, grid: IntervalGrid, meters: Mapping[int, Address]) -> tuple[Regulate, ...]:
+def rulings(
+    scene: Scenario, grid: IntervalGrid, last: int, meters: Mapping[int, Address]
+) -> tuple[Regulate, ...]:
     """The DSO's regulatory transactions, in order."""
     notes = scene.standard_set
     export_w, import_w = notes.epa_notes * notes.note_power_w, notes.eca_notes * notes.note_power_w
@@ -69,12 +72,9 @@ def rulings(scene: Scenario, grid: IntervalGrid, meters: Mapping[int, Address]) 
             ),
         ),
         Regulate(0, prices=scene.tariff.price_changes(grid)),
+        # Interval `last` is the last one with notes, which were issued before it began.
+        Regulate(0, ban=tuple(meters), time_s=grid.start_s(last)),
     )
-
-
-def closing(grid: IntervalGrid, last: int, meters: Mapping[int, Address]) -> Regulate:
-    """No meter issues notes from the start of interval ``last`` on: its own notes were issued before."""
-    return Regulate(0, ban=tuple(meters), time_s=grid.start_s(last))
 
 
 def make_tokens(desk: Path) -> None:
