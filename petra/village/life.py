@@ -1,26 +1,31 @@
 """The life of a village, from an empty folder to its last bill: what its supervisor does."""
 
 import json
+import os
 import secrets
 import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from assets.keys import ORDER, Address, SigningKey
+from petra.prosumer.seed import SeedPhrase
 from petra.scenario import Scenario
 from petra.village import founding, homes, plan
 from petra.village.clockfile import VillageClock
-from petra.village.layout import Layout
+from petra.village.layout import Layout, write_private
 from petra.village.options import ANVIL, Options
 from petra.village.plan import Plan
 from petra.village.ports import pick_ports
 from petra.village.program import Program
 from petra.village.state import Condition, Phase, VillageState, write_json
 from petra.village.supervisor import Supervisor, Watched
+from petra.village.wallets import Reach, wallet_toml
+from smartmeter.identity import LIGHT_N
 
 OPTIONS = "options.json"
 READY_S = 180.0
@@ -37,10 +42,12 @@ class Village:
         self.layout = Layout(folder.absolute())
         self.options = Options.from_json(json.loads((folder / OPTIONS).read_text(encoding="utf-8")))
         self.supervisor = Supervisor(self.layout, self.tell)
-        self._state = VillageState(self.options, Phase.STARTING, _pid(), round(time.time(), 3))
+        self._state = VillageState(self.options, Phase.STARTING, os.getpid(), round(time.time(), 3))
         self._stopping = False
         self._asked_s = 0.0
         self._told: VillageState | None = None
+        self._phrases: dict[int, SeedPhrase] = {}
+        self._place: homes.LedgerPlace
 
     def run(self) -> bool:
         """From set-up to the end; whether the run was delivered. Ends every process whatever happens."""
@@ -135,7 +142,11 @@ class Village:
         return found
 
     def _meter_seed(self, home: int) -> bytes:
-        return _secret()
+        """The seed of a home's meter, which its wallet's phrase gives as well."""
+        from petra.prosumer.seed import HomeSeed
+
+        self._phrases[home] = SeedPhrase.generate()
+        return HomeSeed(self._phrases[home]).meter_seed
 
     def _found(self, base: Plan, scene: Scenario, keys: Mapping[int, tuple[Address, bytes]]) -> Plan:
         """The ledger with all that the DSO rules, the links, and the homes' folders."""
@@ -153,7 +164,7 @@ class Village:
         founding.make_tokens(self.layout.desk)
         if ours:
             founding.request(w3, "evm_setAutomine", [False])
-        place = homes.LedgerPlace(ledger.domain, ledger.grid, ledger.since_block)
+        place = self._place = homes.LedgerPlace(ledger.domain, ledger.grid, ledger.since_block)
         base = Plan(self.options, self.layout, base.ports, accounts)
         write_links(self.layout.folder, [Link(name, base.ports[name], to) for name, to in base.links()])
         for home in scene.profiles.homes:
@@ -178,7 +189,36 @@ class Village:
         return (max(head_s, int(time.time())) + 60 + int(plan.warm_up_s(self.options))) // length_s * length_s + length_s
 
     def _make_wallets(self, base: Plan, scene: Scenario) -> None:
-        """Folders of all wallets."""
+        """Folders of all wallets. The phrase of each is in phrase.txt, readable by its owner only."""
+        from petra.prosumer.folder import WalletFolder
+
+        place = self._place
+        for i in base.homes:
+            name = f"wallet{i}"
+            reach = self._reach(base, name)
+            config = wallet_toml(i, base.way(name), place, scene, reach, self._mix_timeout_s, self.options.strategy)
+            passphrase = self.layout.make_passphrase(name)
+            folder, phrase = self.layout.of(name), self._phrases[i]
+            WalletFolder.create(folder, config, phrase, passphrase, LIGHT_N)
+            write_private(folder / "phrase.txt", phrase.reveal() + "\n")
+        self._phrases.clear()
+
+    def _reach(self, base: Plan, name: str) -> Reach:
+        """Where a wallet finds board, bid store and relay: by links of its own, or behind onion services."""
+        at = {w.program.name: w.address or "" for w in self.supervisor.watched}
+        # Each wallet begins with another replica, so that they share the work.
+        turn = int(name.removeprefix("wallet")) % len(base.replicas)
+        replicas = (*base.replicas[turn:], *base.replicas[:turn])
+        if self.options.transport == "tor":
+            return Reach("tor", at["board"], tuple(at[r] for r in replicas), (at["relay"],), int(at["tor"]))
+        key = at["board"].partition("#")[2]
+        stores = tuple(base.way(name, r) for r in replicas)
+        return Reach("http", f"{base.way(name, 'board')}#{key}", stores, (base.way(name, "relay"),))
+
+    @property
+    def _mix_timeout_s(self) -> int:
+        """Real seconds that a peer waits for another: a silent one must not cost the others their window."""
+        return max(3, int(self.options.real_interval_s) // 8)
 
     # --- Running -----------------------------------------------------------------------------------------
 
@@ -211,20 +251,14 @@ class Village:
         return self._state.facts
 
     def _note(self, **facts: object) -> None:
-        from dataclasses import replace
-
         self._state = replace(self._state, facts={**self._state.facts, **facts})
 
     def _say(self, phase: Phase, message: str) -> None:
-        from dataclasses import replace
-
         self._state = replace(self._state, phase=phase, message=message)
         self.tell()
 
     def tell(self) -> None:
         """Write ``village.json`` if anything in it has changed."""
-        from dataclasses import replace
-
         supervisor = 0 if self._state.phase is Phase.STOPPED else self._state.supervisor
         processes = tuple(one.state() for one in self.supervisor.watched)
         state = replace(self._state, supervisor=supervisor, processes=processes)
@@ -262,12 +296,3 @@ def prepare(folder: Path, options: Options) -> None:
 
 def _secret() -> bytes:
     return (secrets.randbelow(ORDER - 1) + 1).to_bytes(32, "big")
-
-
-def _pid() -> int:
-    import os
-
-    return os.getpid()
-
-
-Done = Callable[[], bool]
