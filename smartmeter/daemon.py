@@ -7,13 +7,12 @@ what was counted from the ledger is stored together with the bills made of it.
 import asyncio
 import logging
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from contracts.errors import NodeError
 from smartmeter.bookkeeper import Bookkeeper
-from smartmeter.clock import SteadyClock
+from smartmeter.clock import SteadyClock, world_clock
 from smartmeter.folder import MeterFolder, Secrets
 from smartmeter.poller import Poller
 
@@ -74,7 +73,7 @@ async def run(folder: MeterFolder, secrets: Secrets) -> None:
     journal = folder.journal()
     journal.use()  # what was stored and not used when the process before this one ended
     config = folder.config
-    poller = Poller(config.analysers, folder.profiles, journal, config.poll_ms, SteadyClock())
+    poller = Poller(config.analysers, folder.profiles, journal, config.poll_ms, SteadyClock(world=world_clock()))
     log.info("meter running: %d analysers, reading every %d ms", len(config.analysers), config.poll_ms)
     try:
         async with asyncio.TaskGroup() as group:
@@ -96,13 +95,13 @@ async def _first(stop: asyncio.Event, tasks: "list[asyncio.Task[None]]") -> None
 
 async def _keep_books(folder: MeterFolder, secrets: Secrets) -> None:
     """Step the bookkeeper in a thread of its own, so that a slow ledger never holds up a reading."""
-    loop = asyncio.get_running_loop()
+    loop, clock = asyncio.get_running_loop(), world_clock()
     with ThreadPoolExecutor(1, "books") as thread:
         books = await loop.run_in_executor(thread, bookkeeper, folder, secrets)
         silent = False
         while True:
             try:
-                made = await loop.run_in_executor(thread, books.step, int(time.time()))
+                made = await loop.run_in_executor(thread, books.step, clock.now_ms() // 1000)
                 if silent:
                     log.info("the ledger answers again")
                 silent = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contracts.errors import NodeError, NodeUnreachable
 from petra.commands.errors import one_sentence_errors
 
 if TYPE_CHECKING:
@@ -195,6 +196,36 @@ def dev(
             raise OSError(f"anvil ended ({child.last_words()}); see {said}")
         finally:
             child.stop()
+
+
+@app.command()
+def clock(
+    rpc: Rpc = DEFAULT_RPC,
+    tick_ms: Annotated[int, typer.Option(min=50, max=60_000, help="Real milliseconds from block to block.")] = 500,
+) -> None:
+    """Be the clock of an anvil without automatic mining (anvil --no-mining): a block every half second, until Ctrl-C.
+
+    Blocks have the time of the clock that PETRA_CLOCK names, or the machine's. A node that is away is waited for.
+    """
+    with one_sentence_errors(), _until_stopped():
+        from contracts import nodes
+        from contracts.mining import mine
+        from smartmeter.clock import world_clock
+
+        world, w3 = world_clock(), nodes.connect(rpc)
+        typer.echo(f"a block every {tick_ms} ms at {nodes.public_url(rpc)}; Ctrl-C ends it")
+        next_s, silent = time.monotonic(), False
+        while True:
+            try:
+                mine(w3, world.now_ms() // 1000)
+                silent = False
+            except (NodeError, NodeUnreachable) as failure:
+                if not silent:
+                    typer.echo(f"petra: {failure}", err=True)
+                silent = True
+            # A block that took long delays the next one; missed ones are not made up for.
+            next_s = max(next_s + tick_ms / 1000, time.monotonic())
+            time.sleep(max(0.0, next_s - time.monotonic()))
 
 
 @app.command()

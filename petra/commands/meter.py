@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -89,10 +88,18 @@ def simulate(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 5020,
     speed: Annotated[int, typer.Option(min=1, help="Seconds of the file per second.")] = 1,
+    genesis: Annotated[
+        int | None, typer.Option(min=0, help="Start of the file's first interval, Unix seconds, by the clock; now.")
+    ] = None,
     profile_dir: ProfileDir = None,
 ) -> None:
-    """Play measured homes as Modbus devices: the first home has id 1, the next id 2."""
+    """Play measured homes as Modbus devices: the first home has id 1, the next id 2.
+
+    With --genesis the counters depend on the clock alone, so that a device that is started again goes on as if it had
+    never ended. The clock is the machine's, or the one that PETRA_CLOCK names.
+    """
     from petra.homes.csv_profiles import read_profiles
+    from smartmeter.clock import world_clock
     from smartmeter.profile import load_all
     from smartmeter.simulator import Counters, device, played, server
 
@@ -101,10 +108,18 @@ def simulate(
         if profile not in known:
             raise ValueError(f"there is no profile {profile!r}; choose one of {', '.join(sorted(known))}")
         homes = read_profiles(profiles)
-        start = time.monotonic()
+        if genesis is not None and speed != 1:
+            raise ValueError("--genesis goes by the clock, --speed by a speed of its own; give one of them")
+        clock = world_clock()
+        start_ms = clock.steady_ms()
+
+        def elapsed_s() -> float:
+            if genesis is None:
+                return (clock.steady_ms() - start_ms) * speed / 1000
+            return max(0, clock.now_ms() - genesis * 1000) / 1000
 
         def counters(net_wh: tuple[int, ...]) -> Counters:
-            return lambda: played(net_wh, homes.interval_s, (time.monotonic() - start) * speed)
+            return lambda: played(net_wh, homes.interval_s, elapsed_s())
 
         if len(homes.homes) > 247:
             raise ValueError(f"{profiles} has {len(homes.homes)} homes; one Modbus address has at most 247 devices")

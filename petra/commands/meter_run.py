@@ -4,7 +4,6 @@ import asyncio
 import logging
 import secrets
 import sqlite3
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,12 +106,13 @@ def status(folder: Folder) -> None:
     """Say how the meter stands: readings, notes, bills, and what went wrong."""
     with one_sentence_errors():
         from smartmeter.book import Fate
+        from smartmeter.clock import world_clock
         from smartmeter.flags import Flag, names
         from smartmeter.folder import MeterFolder
 
         home = MeterFolder(folder)
         journal, book = home.journal(), home.book()
-        now_ms = int(time.time() * 1000)
+        now_ms = world_clock().now_ms()
         for counter in home.wiring.counters:
             last_ms = journal.last_ms(counter)
             read = "never read" if last_ms is None else f"read {max(0, now_ms - last_ms) // 1000} s ago"
@@ -140,13 +140,14 @@ def withdraw(folder: Folder, password_file: PasswordFile = None) -> None:
     """Without the daemon: follow the ledger once, and issue the standard sets that are due."""
     with one_sentence_errors():
         from smartmeter import daemon
+        from smartmeter.clock import world_clock
         from smartmeter.folder import MeterFolder
 
         home = MeterFolder(folder)
         with home.locked():
             books = daemon.bookkeeper(home, home.secrets(_passphrase(password_file)))
             before = {i.window for i in home.book().issues()}
-            books.step(int(time.time()))
+            books.step(world_clock().now_ms() // 1000)
             issues = [i for i in home.book().issues() if i.window not in before]
     for issue in issues:
         told = f": {issue.reason}" if issue.reason else ""
