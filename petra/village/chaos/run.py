@@ -137,9 +137,7 @@ class Chaos:
     def _write(self) -> None:
         done = sorted(self.happened, key=lambda h: h.at_s)
         plan = [{**asdict(p), "kind": p.kind.value} for p in self._plan]
-        write_json(
-            self._folder / CHAOS, {"seed": self._seed, "plan": plan, "faults": [asdict(h) for h in done]}
-        )
+        write_json(self._folder / CHAOS, {"seed": self._seed, "plan": plan, "faults": [asdict(h) for h in done]})
 
 
 def _role(planned: Planned, role: str) -> str:
@@ -169,4 +167,3 @@ async def until_delivered(folder: Path) -> bool:
             return state.phase.value != "failed"
         await asyncio.sleep(1)
     return False
-
