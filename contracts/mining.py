@@ -18,5 +18,6 @@ def mine(w3: "Web3", unix_s: int) -> bool:
     provider: Any = w3.provider
     answer = provider.make_request("evm_mine", [{"timestamp": unix_s}])
     if "error" in answer:
-        raise NodeError(f"the node makes no blocks on demand ({answer['error'].get('message')}); give anvil --no-mining")
+        why = answer["error"].get("message")
+        raise NodeError(f"the node makes no blocks on demand ({why}); give anvil --no-mining")
     return True

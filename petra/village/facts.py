@@ -222,5 +222,3 @@ def stage(t: int, into_s: int, interval_s: int, last: int) -> str:
     if 1 <= t <= last + 1 and into_s >= interval_s // 2:
         parts.append(f"interval {t - 1} is billed")
     return "; ".join(parts) or "nothing is due"
-
-

@@ -44,18 +44,14 @@ def found_ledger(
     Deployment.of(w3, ledger).save(layout.deployments)
     folder = DeskFolder(layout.desk, rpc, ledger.domain.contract, scene.gate_s, Policy(0, ()))
     folder.save()
-    ActionLog(layout.desk / "actions.jsonl").append(
-        "init", ledger.now_s, contract="0x" + ledger.domain.contract.hex()
-    )
+    ActionLog(layout.desk / "actions.jsonl").append("init", ledger.now_s, contract="0x" + ledger.domain.contract.hex())
     desk, signer = folder.desk(ledger), KeySigner(key)
     for ruling in rulings(scene, ledger.grid, last, meters):
         desk.release(desk.propose(ruling), signer).require()
     return ledger
 
 
-def rulings(
-    scene: Scenario, grid: IntervalGrid, last: int, meters: Mapping[int, Address]
-) -> tuple[Regulate, ...]:
+def rulings(scene: Scenario, grid: IntervalGrid, last: int, meters: Mapping[int, Address]) -> tuple[Regulate, ...]:
     """The DSO's regulatory transactions, in order."""
     notes = scene.standard_set
     export_w, import_w = notes.epa_notes * notes.note_power_w, notes.eca_notes * notes.note_power_w

@@ -121,7 +121,14 @@ class Plan:
         return Program("board", "board", tuple(command), says="board")
 
     def _relay(self) -> Program:
-        command = ["petra", "relay", "serve", "--database", str(self.layout.of("relay") / "relay.db"), *self._on_ledger("relay")]
+        command = [
+            "petra",
+            "relay",
+            "serve",
+            "--database",
+            str(self.layout.of("relay") / "relay.db"),
+            *self._on_ledger("relay"),
+        ]
         return Program("relay", "relay", (*command, *self._listening("relay")), self._env("relay"), says="relay")
 
     def _bidstore(self, name: str, database: str) -> Program:

@@ -22,5 +22,3 @@ def pick_ports(count: int) -> list[int]:
         if len(found) == count:
             return found
     raise OSError(f"this machine has no {count} free ports from {FIRST} to {LAST}; end what uses them")
-
-

@@ -60,7 +60,9 @@ class Watched:
     def start(self) -> None:
         """Start the process."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._log_from = self.log.stat().st_size if self.log.exists() else 0
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.touch(mode=0o600)
+        self._log_from = self.log.stat().st_size
         program = self.program
         try:
             self.child = child.start(
@@ -253,5 +255,3 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
