@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import suppress
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated
 
@@ -89,17 +90,19 @@ def simulate(
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 5020,
     speed: Annotated[int, typer.Option(min=1, help="Seconds of the file per second.")] = 1,
     genesis: Annotated[
-        int | None, typer.Option(min=0, help="Start of the file's first interval, Unix seconds, by the clock; now.")
+        int | None,
+        typer.Option(min=0, help="When the file's first interval begins, Unix seconds by the clock. Default: now."),
     ] = None,
     profile_dir: ProfileDir = None,
 ) -> None:
     """Play measured homes as Modbus devices: the first home has id 1, the next id 2.
 
     With --genesis the counters depend on the clock alone, so that a device that is started again goes on as if it had
-    never ended. The clock is the machine's, or the one that PETRA_CLOCK names.
+    never ended. The clock is the machine's, or the one that PETRA_CLOCK names; by that one the file's first interval
+    begins at its own date, read as UTC, unless --genesis says otherwise. Counters are 0 before it.
     """
     from petra.homes.csv_profiles import read_profiles
-    from smartmeter.clock import world_clock
+    from smartmeter.clock import MachineClock, world_clock
     from smartmeter.profile import load_all
     from smartmeter.simulator import Counters, device, played, server
 
@@ -108,15 +111,18 @@ def simulate(
         if profile not in known:
             raise ValueError(f"there is no profile {profile!r}; choose one of {', '.join(sorted(known))}")
         homes = read_profiles(profiles)
-        if genesis is not None and speed != 1:
-            raise ValueError("--genesis goes by the clock, --speed by a speed of its own; give one of them")
         clock = world_clock()
-        start_ms = clock.steady_ms()
+        begin_s = genesis
+        if begin_s is None and not isinstance(clock, MachineClock):
+            begin_s = int(homes.start.replace(tzinfo=UTC).timestamp())
+        if begin_s is not None and speed != 1:
+            raise ValueError("--speed is for files played from now on; with --genesis or PETRA_CLOCK the clock has one")
+        start_ms = clock.steady_ms() if begin_s is None else begin_s * 1000
 
         def elapsed_s() -> float:
-            if genesis is None:
+            if begin_s is None:
                 return (clock.steady_ms() - start_ms) * speed / 1000
-            return max(0, clock.now_ms() - genesis * 1000) / 1000
+            return max(0, clock.now_ms() - start_ms) / 1000
 
         def counters(net_wh: tuple[int, ...]) -> Counters:
             return lambda: played(net_wh, homes.interval_s, elapsed_s())

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -49,12 +50,14 @@ def test_a_device_played_by_a_clock_goes_on_where_time_is_however_often_it_is_st
     (tmp_path / "homes.csv").write_text(HOMES)
     clock, port = tmp_path / "clock.json", str(free_port())
     said = {"real_s": time.time(), "simulated_s": 10**9 + 5400, "speed": 0.000001}  # half of the second hour, and still
-    clock.write_text(json.dumps(said))
     command = [sys.executable, "-m", "petra", "meter", "simulate", "--profiles", str(tmp_path / "homes.csv")]
-    command += ["--port", port, "--genesis", str(10**9)]
-    for _ in range(2):
+    command += ["--port", port]
+    date_s = int(datetime(2021, 2, 14, tzinfo=UTC).timestamp())
+    for begins in (["--genesis", str(10**9)], []):  # without the option, the file begins at its own date
+        said["simulated_s"] = 5400 + (10**9 if begins else date_s)
+        clock.write_text(json.dumps(said))
         environment = {**os.environ, "PETRA_CLOCK": str(clock)}
-        playing = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+        playing = subprocess.Popen([*command, *begins], stdout=subprocess.DEVNULL, env=environment)
         try:
             for _ in range(100):
                 result = CliRunner().invoke(app, ["meter", "probe", "127.0.0.1", "--port", port])
@@ -65,8 +68,8 @@ def test_a_device_played_by_a_clock_goes_on_where_time_is_however_often_it_is_st
             playing.terminate()
             playing.wait(timeout=10)
         assert "sdm630: import 450 Wh, export 0 Wh" in result.output
-    result = CliRunner().invoke(app, [*command[3:], "--speed", "60"])
-    assert (result.exit_code, "give one of them" in result.output) == (2, True)
+    result = CliRunner().invoke(app, [*command[3:], "--genesis", "0", "--speed", "60"])
+    assert (result.exit_code, "--speed is for files played from now on" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize(
