@@ -159,8 +159,7 @@ class Agent:
 
     def _take(self, news: News) -> None:
         if news.again:
-            if self.now_s is not None:
-                self._say("ledger read again")
+            self._home.tell("info", "ledger read" if self.now_s is None else "ledger read again")
             self._account.restart()
             self._members.restart()
             self._fates.restart()
