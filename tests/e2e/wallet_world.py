@@ -187,7 +187,7 @@ class Home:
 class World:
     """A chain, a board, a bid store, a relay and homes."""
 
-    wallet_run = (sys.executable, "/tmp/agentrun/agent_wallet_run.py")
+    wallet_run = (sys.executable, "-m", "petra", "wallet", "run")
 
     def __init__(self, url, path, nets_wh, *, notes=None, mix_timeout_s=20):
         self.url, self.path, self.mix_timeout_s = url, path, mix_timeout_s
