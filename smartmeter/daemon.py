@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from contracts.errors import NodeError
 from smartmeter.bookkeeper import Bookkeeper
 from smartmeter.clock import SteadyClock, world_clock
+from smartmeter.config import ReportConfig
 from smartmeter.folder import MeterFolder, Secrets
 from smartmeter.poller import Poller
+from smartmeter.reporting import LONGEST_PAUSE_S, HttpDelivery, NotAcknowledged, Reporter
 
 if TYPE_CHECKING:
     from contracts.ledger import EvmLedger
@@ -78,6 +80,8 @@ async def run(folder: MeterFolder, secrets: Secrets) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(poller.run()), group.create_task(_keep_books(folder, secrets))]
+            if config.report is not None:
+                tasks.append(group.create_task(_report(folder, secrets, config.report)))
             await _first(stop, tasks)
             for task in tasks:
                 task.cancel()
@@ -112,3 +116,27 @@ async def _keep_books(folder: MeterFolder, secrets: Secrets) -> None:
                     log.warning("ledger: %s; reading goes on, and the ledger is asked again", failure)
                 silent = True
             await asyncio.sleep(folder.config.ledger.poll_ms / 1000)
+
+
+def reporter(folder: MeterFolder, secrets: Secrets, report: ReportConfig) -> Reporter:
+    """The reporter of a folder. Use it in the thread that made it."""
+    deliver = HttpDelivery(report.url, folder.path / report.token_file)
+    return Reporter(folder.book(), folder.config.number, secrets.key, report.every, deliver)
+
+
+async def _report(folder: MeterFolder, secrets: Secrets, report: ReportConfig) -> None:
+    """State finished periods to the DSO, in a thread of its own, so that a slow DSO holds up nothing."""
+    loop, poll_s = asyncio.get_running_loop(), folder.config.ledger.poll_ms / 1000
+    with ThreadPoolExecutor(1, "report") as thread:
+        reports = await loop.run_in_executor(thread, reporter, folder, secrets, report)
+        pause_s, said = poll_s, ""
+        while True:
+            try:
+                if await loop.run_in_executor(thread, reports.step):
+                    log.info("the DSO acknowledged the statement of a period")
+                pause_s, said = poll_s, ""
+            except NotAcknowledged as why:
+                if str(why) != said:
+                    log.warning("the DSO did not book a statement: %s; it is delivered again", why)
+                pause_s, said = min(2 * pause_s, LONGEST_PAUSE_S), str(why)
+            await asyncio.sleep(pause_s)

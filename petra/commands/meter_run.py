@@ -132,6 +132,9 @@ def status(folder: Folder) -> None:
             at = [b.t for b in bills if b.flags & bit]
             if at:
                 typer.echo(f"  {names(bit)[0]}: {len(at)} bills, the last of interval {at[-1]}")
+        if home.config.report is not None:
+            stated, booked = book.statement_count(), book.statement_count(acknowledged_only=True)
+            typer.echo(f"statements: {booked} acknowledged by the DSO, {stated - booked} to be delivered")
         for r in book.refused():
             typer.echo(f"deposit refused: {r.kind.name} of intervals {r.first}..{r.last}: {r.reason}")
 
@@ -289,6 +292,11 @@ since_block = {block}
 genesis_s = {genesis_s}
 interval_s = {interval_s}
 poll_ms = 5000
+
+# [report]  # a signed statement of each period to petra dso serve
+# url = "http://127.0.0.1:8700"
+# token_file = "dso-token"
+# every = 96
 
 [standard_set]  # the same for all homes of the microgrid
 note_power_w = 3600

@@ -125,6 +125,16 @@ class State:
             done = replace(Instruction.from_value(stored), outcome=outcome)
             self._vault.put("instruction", str(number), done.to_value())
 
+    # --- What the agent keeps for itself -----------------------------------------------------------------
+
+    def keep(self, kind: str, name: str, value: Value) -> None:
+        """Keep a record of the agent's own, in place of the one of that kind and name."""
+        self._vault.put(f"agent/{kind}", name, value)
+
+    def kept(self, kind: str) -> list[tuple[str, Value]]:
+        """Name and value of the agent's records of a kind, in the order in which they were first kept."""
+        return self._vault.all(f"agent/{kind}")
+
     # --- Events ------------------------------------------------------------------------------------------
 
     def add_event(self, kind: str, ledger_s: int | None = None, **facts: int | str | bool | None) -> Event:

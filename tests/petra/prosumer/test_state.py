@@ -90,6 +90,16 @@ def test_an_order_closes_with_its_price_and_times(path):
         state.close_order(Digest(b"\x0f" * 32), OrderFate.EXPIRED, 60)
 
 
+def test_what_the_agent_keeps_stands_apart_and_is_replaced_by_name(path):
+    state = filled(path)
+    state.keep("event", "1", {"x": 1})
+    state.keep("plan", "5", {"orders": "[]"})
+    state.keep("plan", "4", {"orders": "a"})
+    state.keep("plan", "5", {"orders": "b"})
+    assert state.kept("plan") == [("5", {"orders": "b"}), ("4", {"orders": "a"})]
+    assert len(state.events()) == 1
+
+
 def test_an_instruction_waits_until_something_was_done(path):
     state = filled(path)
     state.close_instruction(1, "2 notes offered")
