@@ -128,7 +128,7 @@ class SmallVillage:
         self.statements: list[Statement] = []
 
     def play(self, hours: int) -> "SmallVillage":
-        """Go on until ``hours`` after the beginning; notes are traded before and deposited soon after delivery starts."""
+        """Go on until ``hours`` after the beginning; notes are traded before delivery and deposited soon after."""
         while self.now_s < GRID.genesis_s + hours * 3600:
             self.step()
         return self
