@@ -14,7 +14,7 @@ from petra.village.ports import FIRST, LAST, pick_ports
 def plan(**given) -> Plan:
     options = Options(**{"homes": 3, **given})
     ports = {name: 20_000 + place for place, name in enumerate(port_names(options))}
-    return Plan(options, Layout(Path("/v")), ports, {name: "0x" + "11" * 32 for name in relaying(options)})
+    return Plan(options, Layout(Path("/v")), ports, dict.fromkeys(relaying(options), "0x" + "11" * 32))
 
 
 def all_of(found: Plan):
