@@ -18,7 +18,20 @@ from rich.table import Table as RichTable
 
 from assets.units import format_amount
 from petra import tables
-from petra.commands import bidstore, board, chain, dso_control, meter, mix, onion, privacy, relay, statement, village
+from petra.commands import (
+    bidstore,
+    board,
+    chain,
+    dso_control,
+    meter,
+    mix,
+    onion,
+    privacy,
+    relay,
+    statement,
+    village,
+    wallet,
+)
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
@@ -68,6 +81,7 @@ app.add_typer(privacy.app, name="privacy")
 app.add_typer(relay.app, name="relay")
 app.add_typer(statement.app, name="statement")
 app.add_typer(village.app, name="village")
+app.add_typer(wallet.app, name="wallet")
 
 
 @app.callback()

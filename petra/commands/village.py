@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from petra.commands import village_chaos, wallet_run
+from petra.commands import village_chaos
 from petra.commands.errors import one_sentence_errors
 from petra.village.options import ANVIL, Options, parse_replace
 
@@ -140,4 +140,3 @@ def state_bills(folder: Folder, last: Annotated[int, typer.Option(min=0)]) -> No
 
 
 app.command(hidden=True)(village_chaos.links)
-app.command("run-wallet", hidden=True)(wallet_run.run)

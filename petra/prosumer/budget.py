@@ -92,7 +92,7 @@ class Observer:
         )
 
     def _after(self, fill: Fill) -> list[int]:
-        """Whose the outputs of a trade are, in the ledger's order: what each side gave had one owner, as has what it got."""
+        """Whose the outputs of a trade are, in the ledger's order: whoever gave notes together gets notes together."""
         seller, buyer = self._joined(fill.sell.order.notes), self._joined(fill.buy.order.notes)
         b = fill.buy.order
         made = fill.outputs(self._grid.interval_s)

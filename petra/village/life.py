@@ -192,9 +192,7 @@ class Village:
     def _soon(self, head_s: int) -> int:
         """Start of interval 0 on a chain whose time is the world's."""
         length_s = self.options.interval_s
-        return (
-            max(head_s, int(time.time())) + 60 + int(plan.warm_up_s(self.options))
-        ) // length_s * length_s + length_s
+        return (max(head_s, int(time.time())) + LEAD_S) // length_s * length_s + length_s
 
     def _make_wallets(self, base: Plan, scene: Scenario) -> None:
         """Folders of all wallets. The phrase of each is in phrase.txt, readable by its owner only."""

@@ -163,8 +163,7 @@ class Plan:
     def _daemon(self, role: str, home: int) -> Program:
         name = f"{role}{home}"
         folder, secret = self.layout.of(name), self.layout.passphrase(name)
-        first = ("petra", "meter", "run") if role == "meter" else ("petra", "village", "run-wallet")
-        command = (*first, str(folder), "--password-file", str(secret))
+        command = ("petra", role, "run", str(folder), "--password-file", str(secret))
         env = {CLOCK: str(self.layout.own_clock(name)), **self._env(name)} if role == "meter" else self._env(name)
         return Program(name, role, command, env, prints=f"{role} running")
 
