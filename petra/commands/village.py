@@ -139,4 +139,6 @@ def state_bills(folder: Folder, last: Annotated[int, typer.Option(min=0)]) -> No
         typer.echo(f"{state_all(folder, last)} statements booked")
 
 
-app.command()(village_chaos.links)
+app.command(hidden=True)(village_chaos.links)
+app.command()(village_chaos.chaos)
+app.command()(village_chaos.audit)

@@ -24,8 +24,13 @@ PRELOADED = (
     *("pymodbus.server", "pymodbus.simulator", "bidstore.service.app", "bidstore.service.client", "uvicorn"),
     *("mixer.boardservice.app", "mixer.boardservice.client", "mixer.boardservice.play", "aiosqlite", "alembic.command"),
     *("petra.serving", "petra.onion.control", "petra.onion.proxy", "dso.service.app", "petra.village.links"),
-    *("petra.commands.wallet", "petra.commands.relay", "petra.prosumer.agent", "petra.relay.service"),
+    *("petra.relay.service", "petra.relay.carrier", "petra.relay.client", "petra.prosumer.agent"),
+    *("petra.prosumer.daemon", "petra.prosumer.folder", "petra.strategies", "petra.strategies.forecast"),
+    *("petra.strategies.price_taker", "petra.strategies.zero_intelligence", "petra.strategies.look_ahead"),
     *("uvicorn.protocols.http.auto", "uvicorn.lifespan.on", "sqlalchemy.dialects.sqlite.aiosqlite"),
+    *("psycopg", "sqlalchemy.dialects.postgresql.psycopg", "anyio._backends._asyncio", "httpx2", "sse_starlette"),
+    *("python_socks.async_.asyncio", "stem.control", "sunspec2", "flint", "mixer.dicemix", "mixer.choice"),
+    *("eth_account.hdaccount.mnemonic", "eth_account.hdaccount.deterministic"),
 )
 """What the roles import where they need it."""
 

@@ -12,13 +12,18 @@ class VillageClock:
     """``simulated_s`` was at ``real_s``; both Unix seconds."""
 
     real_s: float
-    simulated_s: int
+    simulated_s: float
     speed: int
 
     @classmethod
-    def reaching(cls, simulated_s: int, in_real_s: float, speed: int) -> "VillageClock":
-        """The clock that shows ``simulated_s`` after ``in_real_s`` from now."""
-        return cls(round(time.time() + in_real_s, 3), simulated_s, speed)
+    def beginning(cls, simulated_s: int) -> "VillageClock":
+        """The clock that shows ``simulated_s`` now, and goes as fast as the world's."""
+        return cls(round(time.time(), 3), simulated_s, 1)
+
+    def going(self, speed: int) -> "VillageClock":
+        """The clock that shows what this one shows now, and goes at ``speed`` from now on."""
+        now_s = round(time.time(), 3)
+        return VillageClock(now_s, round(self.simulated_s + (now_s - self.real_s) * self.speed, 3), speed)
 
     def write(self, path: Path) -> None:
         """Write the file that PETRA_CLOCK names."""

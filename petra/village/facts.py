@@ -88,7 +88,7 @@ class Watcher:
             if self._market is None:
                 self._market = Market(ledger.grid)
             self._market.follow(ledger.entries(self._market.cursor))
-            t = (ledger_s - ledger.grid.genesis_s) // interval_s
+            t = max(-1, (ledger_s - ledger.grid.genesis_s) // interval_s)
             price = ledger.price_at(max(0, t))
         except (NodeError, NodeUnreachable, OSError, ValueError):
             self._ledger = self._market = None

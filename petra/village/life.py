@@ -28,6 +28,8 @@ from petra.village.wallets import Reach, wallet_toml
 from smartmeter.identity import LIGHT_N
 
 OPTIONS = "options.json"
+LEAD_S = 180
+"""On a chain whose time is the world's: seconds for set-up before interval 0, at least."""
 READY_S = 180.0
 """How long set-up may wait for a process."""
 ASK_S = 2.0
@@ -93,18 +95,22 @@ class Village:
         if not self._ready(*base.services(database)):
             return False
         self._make_wallets(base, scene)
-        clock = VillageClock.reaching(self._facts["genesis_s"], plan.warm_up_s(options), options.speed)
-        clock.write(layout.clock)
-        for name in (f"{role}{i}" for role in ("simulator", "meter") for i in base.homes):
-            clock.write(layout.own_clock(name))
+        clock = VillageClock.beginning(self._facts["genesis_s"] - plan.lead_s(options))
+        self._set_clocks(base, clock)
         self._say(Phase.STARTING, "starting the homes")
         if options.chain == ANVIL:
             self._start(base.clock())
-        if not self._ready(*base.simulators(self._facts["genesis_s"])):
+        everybody = self._start(*base.simulators(self._facts["genesis_s"]), *base.meters(), *base.wallets())
+        if not self.supervisor.until_ready(everybody, self.stopping, READY_S):
             return False
-        self._start(*base.meters(), *base.wallets())
+        self._set_clocks(base, clock.going(options.speed))
         self._say(Phase.RUNNING, "")
         return True
+
+    def _set_clocks(self, base: Plan, clock: VillageClock) -> None:
+        for name in (f"{role}{i}" for role in ("simulator", "meter") for i in base.homes):
+            clock.write(self.layout.own_clock(name))
+        clock.write(self.layout.clock)
 
     def _early(self, base: Plan, scene: Scenario) -> list[Program]:
         programs = []
@@ -186,9 +192,7 @@ class Village:
     def _soon(self, head_s: int) -> int:
         """Start of interval 0 on a chain whose time is the world's."""
         length_s = self.options.interval_s
-        return (
-            max(head_s, int(time.time())) + 60 + int(plan.warm_up_s(self.options))
-        ) // length_s * length_s + length_s
+        return (max(head_s, int(time.time())) + LEAD_S) // length_s * length_s + length_s
 
     def _make_wallets(self, base: Plan, scene: Scenario) -> None:
         """Folders of all wallets. The phrase of each is in phrase.txt, readable by its owner only."""

@@ -83,4 +83,4 @@ class Market:
         spans = [i.note.start for i in tx.inputs if i.note.kind != Kind.FA]
         if spans:
             return spans[0]
-        return max(0, (time_s - self._grid.genesis_s) // self._grid.interval_s) + (1 if ahead else 0)
+        return max(0, (time_s - self._grid.genesis_s) // self._grid.interval_s + (1 if ahead else 0))

@@ -91,8 +91,6 @@ def parse_replace(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, command = text.partition("=")
         if not equals or not name or not command.strip() or name in found:
-            raise ValueError(
-                f"--replace {text!r} is no NAME=COMMAND; write meter3='python mine.py', each name once"
-            )
+            raise ValueError(f"--replace {text!r} is no NAME=COMMAND; write meter3='python mine.py', each name once")
         found[name] = command
     return found

@@ -165,7 +165,7 @@ class Plan:
         folder, secret = self.layout.of(name), self.layout.passphrase(name)
         command = ("petra", role, "run", str(folder), "--password-file", str(secret))
         env = {CLOCK: str(self.layout.own_clock(name)), **self._env(name)} if role == "meter" else self._env(name)
-        return Program(name, role, command, env)
+        return Program(name, role, command, env, prints=f"{role} running")
 
     def statements(self, last: int) -> Program:
         """States every meter's bills to the DSO."""
@@ -203,12 +203,16 @@ def replaced(program: Program, options: Options, folder: Path) -> Program:
     command = options.replace.get(program.name)
     if command is None:
         return program
-    return replace(program, command=(*shlex.split(command), str(folder / program.name)))
+    words = (*shlex.split(command), str(folder / program.name))
+    return replace(program, command=words, prints=None)  # another program says what it likes
 
 
-def warm_up_s(options: Options) -> float:
-    """Real seconds between the start of the clock and interval 0: so long it takes until all homes are there."""
-    return 6 + options.homes / 2
+LEAD_REAL_S, LEAD_S = 5, 120
+
+
+def lead_s(options: Options) -> int:
+    """Simulated seconds before interval 0 at which the clock begins, slowly at first, until all homes are there."""
+    return LEAD_S + LEAD_REAL_S * options.speed
 
 
 def scene_facts(scene: Scenario) -> dict[str, object]:

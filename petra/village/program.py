@@ -17,6 +17,8 @@ class Program:
     """It is ready when something listens there, on 127.0.0.1."""
     says: str | None = None
     """It is ready when it has printed a line of JSON with this field; what stands there is its address."""
+    prints: str | None = None
+    """It is ready when this text has appeared in its log."""
     address: str | None = None
     """Where others reach it, if that is known before."""
     user: str | None = None

@@ -17,9 +17,7 @@ END_S = 90.0
 """How long a village may take to end in order, in real seconds."""
 LOG = "supervisor.log"
 
-BANNER = (
-    "ONE MACHINE, THROW-AWAY KEYS: all passphrases are in the folder, and all relays belong to its owner."
-)
+BANNER = "ONE MACHINE, THROW-AWAY KEYS: all passphrases are in the folder, and all relays belong to its owner."
 HTTP = "NOT ANONYMOUS: wallets reach board, bid store and relay over plain HTTP on this machine."
 
 

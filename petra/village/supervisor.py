@@ -107,21 +107,27 @@ class Watched:
             said = self._said(program.says)
             self.address = said or self.address
             return said is not None
+        if program.prints is not None:
+            return program.prints.encode() in self._tail()
         return program.port is None or listens(program.port)
 
     def _said(self, name: str) -> str | None:
         """What the process printed under ``name`` in a line of JSON since it was started."""
+        for line in self._tail().splitlines():
+            if line.startswith(b'{"'):
+                try:
+                    found = json.loads(line)
+                except ValueError:
+                    continue
+                if name in found:
+                    return str(found[name])
+        return None
+
+    def _tail(self) -> bytes:
+        """What was logged since the process was started."""
         with self.log.open("rb") as log:
             log.seek(self._log_from)
-            for line in log.read(SAID_BYTES).splitlines():
-                if line.startswith(b'{"'):
-                    try:
-                        found = json.loads(line)
-                    except ValueError:
-                        continue
-                    if name in found:
-                        return str(found[name])
-        return None
+            return log.read(SAID_BYTES)
 
     def _ended(self, code: int) -> None:
         if self.program.task and code == 0:

@@ -59,7 +59,7 @@ name = "{strategy}"
 
 
 def _parameters(strategy: str, seed: int, home: int) -> str:
-    return f"parameters = {{ seed = {seed * 1000 + home} }}\n" if strategy == "zero-intelligence" else ""
+    return f"parameters = {{ seed = {seed}, home = {home} }}\n" if strategy == "zero-intelligence" else ""
 
 
 def _battery(battery: Battery | None) -> str:

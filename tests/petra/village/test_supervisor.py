@@ -15,7 +15,7 @@ from petra.village.state import Condition, alive
 from petra.village.supervisor import Supervisor
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(100)")
-SAYS = (sys.executable, "-c", "import time; print('{\"here\": \"http://a\"}', flush=True); time.sleep(100)")
+SAYS = (sys.executable, "-c", 'import time; print(\'{"here": "http://a"}\', flush=True); time.sleep(100)')
 
 
 @pytest.fixture
