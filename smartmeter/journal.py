@@ -111,7 +111,7 @@ class Journal:
             )
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._roll_back()
             raise
 
     def use(self) -> int:
@@ -129,7 +129,7 @@ class Journal:
                 self._db.execute("UPDATE progress SET used = ?", (rows[-1][0],))
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._roll_back()
             raise
         return len(rows)
 
@@ -209,6 +209,10 @@ class Journal:
         self._db.execute("COMMIT")
         again.use()
         return again, again.dump() == mine
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # SQLite ends it itself when the disk is full
+            self._db.execute("ROLLBACK")
 
     def _time(self, question: str, *values: object) -> int | None:
         row = self._db.execute(question, values).fetchone()
