@@ -55,9 +55,14 @@ def test_a_journal_says_that_the_disk_is_full_stores_nothing_and_goes_on(tmp_pat
 
 def test_a_book_says_that_the_disk_is_full_and_changes_nothing(tmp_path: Path) -> None:
     book = Book(tmp_path / "book.db", 3, Domain(7, Address(b"\x01" * 20)))
-    with full_disk(), pytest.raises(sqlite3.OperationalError, match="disk"), book.change():
-        for t in range(200):
-            book._db.execute("INSERT INTO bill VALUES (?, ?, 0)", (t, "x" * 2000))
+
+    def fill() -> None:
+        with book.change():
+            for t in range(200):
+                book._db.execute("INSERT INTO bill VALUES (?, ?, 0)", (t, "x" * 2000))
+
+    with full_disk(), pytest.raises(sqlite3.OperationalError, match="disk"):
+        fill()
     assert book.next_bill is None
     assert book.start(5) == 5
     book.close()
