@@ -130,13 +130,6 @@ def tor(folder: Folder) -> None:
         keep(Layout(folder).of("tor") / "network")
 
 
-@app.command("state-bills", hidden=True)
-def state_bills(folder: Folder, last: Annotated[int, typer.Option(min=0)]) -> None:
-    """State every meter's bills to the DSO."""
-    with one_sentence_errors():
-        from petra.village.statements import state_all
-
-        typer.echo(f"{state_all(folder, last)} statements booked")
-
-
 app.command(hidden=True)(village_chaos.links)
+app.command()(village_chaos.chaos)
+app.command()(village_chaos.audit)

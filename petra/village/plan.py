@@ -136,10 +136,15 @@ class Plan:
         command += ["--gate-s", str(gate_s(self.options.interval_s)), *self._listening(name)]
         return Program(name, "bidstore", tuple(command), self._env(name), says="bidstore")
 
+    @property
+    def dso(self) -> str:
+        """Where meters state their bills."""
+        return f"http://127.0.0.1:{self.ports['dso']}"
+
     def _dso(self) -> Program:
         port = self.ports["dso"]
         command = ("petra", "dso", "serve", "--desk", str(self.layout.desk), "--port", str(port))
-        return Program("dso", "dso", command, port=port, address=f"http://127.0.0.1:{port}")
+        return Program("dso", "dso", command, port=port, address=self.dso)
 
     def simulators(self, genesis_s: int) -> list[Program]:
         """One Modbus device for each home."""
@@ -166,11 +171,6 @@ class Plan:
         command = ("petra", role, "run", str(folder), "--password-file", str(secret))
         env = {CLOCK: str(self.layout.own_clock(name)), **self._env(name)} if role == "meter" else self._env(name)
         return Program(name, role, command, env, prints=f"{role} running")
-
-    def statements(self, last: int) -> Program:
-        """States every meter's bills to the DSO."""
-        command = ("petra", "village", "state-bills", str(self.layout.folder), "--last", str(last))
-        return Program("statements", "task", command, task=True)
 
 
 def port_names(options: Options) -> list[str]:

@@ -102,13 +102,13 @@ def _gas(ledger: "EvmLedger") -> int:
 
 def _stated(layout: Layout, ledger: "EvmLedger") -> dict[int, int]:
     """What the DSO has booked: Σ B by meter."""
-    from dso.service.private_intake import PrivateIntake, PublicationStore
+    from dso.service.intake import Intake
+    from dso.service.store import StatementStore
 
-    store = PublicationStore(layout.desk / "private.db")
+    store = StatementStore(layout.desk / "bills.db")
     try:
-        found = PrivateIntake(ledger, store, ledger.grid.interval_s // 2).statements()
         totals: Counter[int] = Counter()
-        for statement in found:
+        for statement in Intake(ledger, store, ledger.grid.interval_s // 2).statements():
             totals[statement.meter] += statement.bill_nano
         return dict(totals)
     finally:
