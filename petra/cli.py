@@ -31,6 +31,7 @@ from petra.commands import (
     privacy,
     relay,
     statement,
+    wallet,
 )
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
@@ -82,6 +83,7 @@ app.add_typer(onion.app, name="onion")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(relay.app, name="relay")
 app.add_typer(statement.app, name="statement")
+app.add_typer(wallet.app, name="wallet")
 
 
 @app.callback()

@@ -31,6 +31,12 @@ def init(
     host: Annotated[str, typer.Option(help="Its name or address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 502,
     device_id: Annotated[int, typer.Option(min=1, max=247)] = 1,
+    seed_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keystore of the seed that the prosumer's wallet made; same passphrase. One is drawn if not."
+        ),
+    ] = None,
     password_file: PasswordFile = None,
     light: Annotated[bool, typer.Option("--light", help="Cheap keystores, for tests only.")] = False,
 ) -> None:
@@ -54,9 +60,11 @@ def init(
             address, block = _address(contract or ""), 0
         ledger = EvmLedger.at(w3, address, since_block=block)
         passphrase = _passphrase(password_file, confirm=True)
+        key, seed = ((secrets.randbelow(ORDER - 1) + 1).to_bytes(32, "big") for _ in range(2))
+        if seed_from is not None:
+            seed = identity.load_secret(seed_from, passphrase)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         cost = identity.LIGHT_N if light else identity.STANDARD_N
-        key, seed = ((secrets.randbelow(ORDER - 1) + 1).to_bytes(32, "big") for _ in range(2))
         identity.save_secret(folder / "key.json", key, passphrase, cost)
         identity.save_secret(folder / "seed.json", seed, passphrase, cost)
         grid = ledger.grid
@@ -81,7 +89,10 @@ def init(
     typer.echo(
         f"meter {number}: complete {folder / config.FILE}, and let the DSO authorise 0x{SigningKey(key).address.hex()}"
     )
-    typer.echo(f"the prosumer's wallet needs a copy of {folder / 'seed.json'}; keep one as a backup")
+    if seed_from is None:
+        typer.echo(f"the prosumer's wallet needs a copy of {folder / 'seed.json'}; keep one as a backup")
+    else:
+        typer.echo(f"its seed is that of {seed_from}; the phrase of the prosumer's wallet is the backup of both")
 
 
 def run(folder: Folder, password_file: PasswordFile = None, log_json: LogJson = False) -> None:

@@ -178,7 +178,19 @@ def parse(data: bytes, path: Path) -> WalletConfig:
     try:
         return WalletConfig(**tomllib.loads(data.decode("utf-8")))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
-        raise WalletConfigError(f"{path}: {where + ': ' if where else ''}{what}; correct the file") from None
+        raise WalletConfigError(f"{path}: {_first(error)}; correct the file") from None
+
+
+def strategy_of(values: dict[str, Any]) -> StrategyConfig:
+    """The strategy with these fields. Raises :class:`WalletConfigError` with the one that is wrong."""
+    try:
+        return StrategyConfig.model_validate(values)
+    except ValidationError as error:
+        raise WalletConfigError(f"strategy: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    """The field that is wrong, and what is wrong with it; never the value."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return (f"{where}: " if where else "") + first["msg"].removeprefix("Value error, ")

@@ -54,6 +54,12 @@ class WalletFolder:
         write_whole(path / FILE, config)
         return cls(path)
 
+    def discard(self) -> None:
+        """Remove what :meth:`create` made and what was read since; only for a wallet that was never used."""
+        for pattern in (FILE, "phrase.json", "meter-seed.json", "state.db*", "ledger.db*", "lock"):
+            for path in self.path.glob(pattern):
+                path.unlink()
+
     @property
     def phrase_file(self) -> Path:
         """Keystore of the phrase."""

@@ -93,12 +93,16 @@ class Keychain:
         """The place of an address that a note arrived at; it is used from now on, and more beyond it are known."""
         place = self._places.get(address)
         if place is not None:
-            self.skip(place)
+            self._skip(place)
             self._know(place.purpose, place.window, place.index + 1 + GAP)
         return place
 
-    def skip(self, place: Place) -> None:
-        """Never hand out this place or one before it: an order that was found in the public book names it."""
+    def reserve(self, place: Place) -> None:
+        """Never hand out this place, durably: an order that was found in the public book names it."""
+        self._skip(place)
+        self._indexes.take(f"{place.purpose.value}/{place.window}", place.index, place.index + 1)
+
+    def _skip(self, place: Place) -> None:
         self._next[place.purpose, place.window] = max(self._next[place.purpose, place.window], place.index + 1)
 
     def place_of(self, address: Address) -> Place | None:
