@@ -22,6 +22,8 @@ from petra.commands import (
     bidstore,
     board,
     chain,
+    config,
+    doctor,
     dso_control,
     meter,
     mix,
@@ -74,7 +76,9 @@ app.add_typer(bidstore.app, name="bidstore")
 app.add_typer(board.app, name="board")
 app.add_typer(chain.app, name="chain")
 app.add_typer(meter.app, name="meter")
+app.add_typer(config.app, name="config")
 app.add_typer(dso_control.app, name="dso")
+app.command()(doctor.doctor)
 app.add_typer(mix.app, name="mix")
 app.add_typer(onion.app, name="onion")
 app.add_typer(privacy.app, name="privacy")

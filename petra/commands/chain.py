@@ -14,6 +14,8 @@ import typer
 
 from contracts.errors import NodeError, NodeUnreachable
 from petra.commands.errors import one_sentence_errors
+from petra.config.option import config_option
+from petra.logs import LogJson, configure
 
 if TYPE_CHECKING:
     from web3 import Web3
@@ -130,6 +132,8 @@ def follow(
     confirmations: Annotated[
         int | None, typer.Option(min=1, help="Blocks to wait for; what the network needs.")
     ] = None,
+    config: Annotated[Path | None, config_option("follower")] = None,
+    log_json: LogJson = False,
 ) -> None:
     """Read the ledger's events into a file: whole ranges of blocks, resumed where the last time ended."""
     with one_sentence_errors(), _until_stopped():
@@ -139,6 +143,7 @@ def follow(
         from contracts.relayer import Patience
         from contracts.sync.file import FileStore
 
+        configure(log_json)
         w3 = nodes.connect(rpc)
         recorded = files.load(w3.eth.chain_id, deployments)
         if recorded is None:
@@ -241,6 +246,8 @@ def network(
     port: Annotated[
         int | None, typer.Option(min=0, max=65000, help="JSON-RPC of the first validator; 0: any; 8545.")
     ] = None,
+    config: Annotated[Path | None, config_option("network")] = None,
+    log_json: LogJson = False,
 ) -> None:
     """Run a permissioned proof-of-authority network at zero gas price on loopback, until Ctrl-C.
 
@@ -250,6 +257,7 @@ def network(
     with one_sentence_errors(), _until_stopped():
         from contracts.network import clique
 
+        configure(log_json)
         if (folder / "genesis.json").exists():
             chain = clique.CliqueNetwork.load(folder)
             if differences := chain.differences(validators, period_s, chain_id, port or 0):

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from petra.commands import meter_run
 from petra.commands.errors import one_sentence_errors
+from petra.commands.stopping import stop_event
 
 app = typer.Typer(no_args_is_help=True, help="Smart meters: find devices, simulate them, run a home's meter.")
 for command in (
@@ -130,16 +130,18 @@ def simulate(
         if len(homes.homes) > 247:
             raise ValueError(f"{profiles} has {len(homes.homes)} homes; one Modbus address has at most 247 devices")
         devices = [device(known[profile], counters(home.net_wh), i) for i, home in enumerate(homes.homes, 1)]
+        stop = stop_event()
         listening = server(devices, host, port)
         try:
             await listening.serve_forever(background=True)
         except RuntimeError:
             raise ValueError(f"nothing can listen at {host}:{port}; another program does, or it is not here") from None
         typer.echo(f"{len(devices)} x {profile} at {host}:{port}; stop with Ctrl-C")
-        await listening.serving
+        await stop.wait()
+        listening.close()
 
     _hush()
-    with one_sentence_errors(), suppress(KeyboardInterrupt):
+    with one_sentence_errors():
         asyncio.run(run())
 
 

@@ -1,7 +1,6 @@
 """``petra meter init|run|status|withdraw|statement|verify|export``: one home's meter as a process."""
 
 import asyncio
-import logging
 import secrets
 import sqlite3
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 
 from assets.units import format_amount
 from petra.commands.errors import one_sentence_errors
+from petra.logs import LogJson, configure
 
 if TYPE_CHECKING:
     from assets.keys import Address
@@ -95,15 +95,13 @@ def init(
         typer.echo(f"its seed is that of {seed_from}; the phrase of the prosumer's wallet is the backup of both")
 
 
-def run(folder: Folder, password_file: PasswordFile = None) -> None:
+def run(folder: Folder, password_file: PasswordFile = None, log_json: LogJson = False) -> None:
     """Read, withdraw, follow the ledger and bill until stopped; it may be killed at any instant."""
     with one_sentence_errors():
         from smartmeter import daemon
         from smartmeter.folder import MeterFolder
 
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        for noisy in ("pymodbus", "web3", "urllib3"):
-            logging.getLogger(noisy).setLevel(logging.CRITICAL)
+        configure(log_json)
         home = MeterFolder(folder)
         with home.locked():
             opened = home.secrets(_passphrase(password_file))

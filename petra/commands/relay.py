@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,10 @@ import typer
 from petra.commands.chain import DEFAULT_RPC, DEPLOYMENTS
 from petra.commands.errors import one_sentence_errors
 from petra.commands.listening import OnionControl, OnionDir, OnionKeyFile, control_port, listening
-from petra.commands.stopping import until_stopped
+from petra.commands.paying import RelayerKeyFile, relayer_of
+from petra.commands.stopping import stop_event
+from petra.config.option import config_option
+from petra.logs import LogJson, configure
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,21 +38,25 @@ def serve(
     onion_dir: OnionDir = None,
     onion_control: OnionControl = None,
     onion_key_file: OnionKeyFile = None,
+    relayer_key_file: RelayerKeyFile = None,
+    config: Annotated[Path | None, config_option("relay")] = None,
+    log_json: LogJson = False,
 ) -> None:
     """Serve a relay until Ctrl-C or SIGTERM. Prints one line of JSON with its address, then nothing about anybody.
 
-    It pays with the account of PETRA_RELAYER_KEY, else with the node's first. Give it an account of its own.
+    It pays with the account of --relayer-key-file or PETRA_RELAYER_KEY, else with the node's first. Give it one of its
+    own.
     """
     with one_sentence_errors():
         control = control_port(onion_dir, onion_control)
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        for noisy in ("web3", "urllib3"):
-            logging.getLogger(noisy).setLevel(logging.CRITICAL)
-        service = _service(rpc, deployments, database, tick, waiting)
+        configure(log_json)
+        service = _service(rpc, deployments, database, tick, waiting, relayer_key_file)
         asyncio.run(_serve(service, host, port, control, onion_key_file))
 
 
-def _service(rpc: str, deployments: Path, database: Path, tick: float, waiting: int) -> "FastAPI":
+def _service(
+    rpc: str, deployments: Path, database: Path, tick: float, waiting: int, key_file: Path | None
+) -> "FastAPI":
     from contracts import deployments as files
     from contracts import nodes
     from contracts.relayer import Patience
@@ -66,15 +72,17 @@ def _service(rpc: str, deployments: Path, database: Path, tick: float, waiting: 
     patience = Patience(nodes.confirmations(w3))
     metrics, queue = Metrics(), Queue(database, recorded.domain)
     mirror = Mirror(recorded.open(w3, patience=patience))
-    carrier = Carrier(queue, mirror, recorded.open(nodes.connect(rpc), patience=patience), metrics.carried)
+    ledger = recorded.open(nodes.connect(rpc), patience=patience, relay_by=relayer_of(key_file))
+    carrier = Carrier(queue, mirror, ledger, metrics.carried)
     return relay_app(queue, mirror, carrier, Limits(waiting=waiting, tick_s=tick), metrics)
 
 
 async def _serve(service: "FastAPI", host: str, port: int, control: int | None, key_file: Path | None) -> None:
+    stop = stop_event()
     async with listening(service, host, port, control, key_file) as url:
         anonymous = control is not None
         print(json.dumps({"relay": url, "anonymous": anonymous}), flush=True)
         if not anonymous:
             typer.echo("NOT ANONYMOUS: this relay sees the network address of who submits.", err=True)
-        await until_stopped()
+        await stop.wait()
         typer.echo("relay ended", err=True)

@@ -5,10 +5,11 @@ import signal
 import sys
 
 
-async def until_stopped(with_parent: bool = False) -> None:
-    """Wait for SIGTERM, SIGINT or SIGHUP; with ``with_parent`` also for the end of standard input.
+def stop_event(with_parent: bool = False) -> asyncio.Event:
+    """Set by SIGTERM, SIGINT or SIGHUP; with ``with_parent`` also by the end of standard input.
 
-    Call it within what is to be closed in order. A second signal changes nothing.
+    Ask for it before anything is served, and wait for it within what is to be closed in order: from now on a signal
+    ends the process in no other way. A second one changes nothing.
     """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
@@ -16,6 +17,6 @@ async def until_stopped(with_parent: bool = False) -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored: that stays
             loop.add_signal_handler(number, stop.set)
     if with_parent:
-        reading = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
+        reading = loop.run_in_executor(None, sys.stdin.read)
         reading.add_done_callback(lambda _: stop.set())
-    await stop.wait()
+    return stop
