@@ -10,14 +10,13 @@ from assets.chainlog import LogReader
 from assets.codec import is_nested_deeply
 from assets.errors import LogTampered
 from assets.keys import Address
-from assets.statement import Statement
 from assets.transactions import Withdraw
 from petra.audit import AuditError, audit
 from petra.village.audit.energy import MeterEvidence, Skew, Truth, audit_against_ledger, audit_energy
 from petra.village.audit.finding import Check, Finding, Part
 from petra.village.audit.notes import Owner, OwnerOf, audit_notes, trace
 from petra.village.audit.recovery import Happened, audit_recovery
-from petra.village.audit.statements import audit_statements
+from petra.village.audit.statements import Told, audit_statements
 from petra.village.audit.tariff import audit_tariff, outcomes
 
 if TYPE_CHECKING:
@@ -184,14 +183,20 @@ def _home_seed(wallet: Path) -> "HomeSeed | None":
     return HomeSeed(SeedPhrase(load_secret(wallet / "phrase.json", passphrase)))
 
 
-def _statements(folder: Path) -> list[Statement]:
+def _statements(folder: Path) -> list[Told]:
+    """What the DSO booked: plain statements and private ones."""
+    from assets.commitments.codec import read_publication
+    from dso.service.private_intake import BOOKED, PublicationStore
     from dso.service.store import StatementStore
 
-    path = folder / "dso" / "bills.db"
-    if not path.exists():
-        return []
-    store = StatementStore(path)
-    try:
-        return [signed.statement for signed, _ in store.booked()]
-    finally:
+    told = []
+    if (path := folder / "dso" / "bills.db").exists():
+        store = StatementStore(path)
+        told += [Told.of(signed.statement) for signed, _ in store.booked()]
         store.close()
+    if (path := folder / "dso" / "private.db").exists():
+        publications = PublicationStore(path)
+        bodies = [body for body, _, verdict in publications.all() if verdict == BOOKED]
+        publications.close()
+        told += [Told.of(read_publication(body)[2].statement) for body in bodies]
+    return told

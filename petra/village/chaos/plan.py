@@ -18,13 +18,13 @@ LASTS_MS = {
     Kind.CUT: (3_000, 20_000),
     Kind.SILENT: (3_000, 20_000),
     Kind.SLOW: (10_000, 30_000),
-    Kind.SKEW: (10_000, 30_000),
+    Kind.SKEW: (65_000, 90_000),
     Kind.DISK: (3_000, 15_000),
     Kind.REPLICA: (10_000, 30_000),
     Kind.TOR: (5_000, 20_000),
     Kind.CHEAT: (60_000, 240_000),
 }
-"""Shortest and longest duration."""
+"""Shortest and longest duration. A meter believes its clock when it has been wrong for a minute, not before."""
 
 DELAY_MS = (100, 1_500)
 SKEW_S = (120, 1_800)
