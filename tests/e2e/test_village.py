@@ -17,10 +17,10 @@ from petra.onion.network import tor_program
 from petra.village import postgres
 from petra.village.state import Condition, Phase, alive, read_state
 
-HOMES, INTERVALS, SPEED = 6, 2, 90
-"""Each interval takes 40 real seconds."""
+HOMES, INTERVALS, SPEED = 6, 2, 60
+"""Each interval takes a real minute."""
 
-PATIENCE_S = 420
+PATIENCE_S = 480
 VICTIMS = ("meter2", "wallet3", "board")
 
 pytestmark = pytest.mark.slow
