@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -61,8 +62,6 @@ VALUES = st.one_of(st.integers(-(10**9), 10**9), st.booleans(), st.text(st.chara
     st.one_of(st.just({"name": "zero-intelligence"}), st.just({"file": "a b.py", "class": "Mine"})),
 )
 def test_whatever_strategy_is_written_is_read_back(parameters, bound, kind):
-    from pathlib import Path
-
     chosen = strategy_of(kind | {"parameters": parameters, "bounds": {"max_buy_notes": bound}})
     once = with_strategy(TOML, chosen, Path("w"))
     assert parse(once.encode(), Path("w")).strategy == chosen
