@@ -6,6 +6,7 @@ process may be killed at any instant.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
@@ -93,6 +94,10 @@ class Home:
     poll_s: float
     tell: Tell
     rng: Random = field(default_factory=SystemRandom)
+    clock: Callable[[], float] = time.monotonic
+    """Real seconds."""
+    spread_s: float = 0.5
+    """Real seconds over which requests are spread that are due at one look at the ledger."""
 
 
 class Agent:
@@ -104,10 +109,10 @@ class Agent:
         self.troubles = Troubles(self._trouble)
         self._members, self._plans = Members(), Plans(h.memory)
         self._fates = Fates(h.domain, h.memory)
-        self._carrier = Carrier(h.domain, h.relays, h.reach, h.rng, self.troubles)
+        self._carrier = Carrier(h.domain, h.relays, h.reach, h.rng, self.troubles, h.clock)
         self._mixing = h.mixing
         self._depositing = Depositing(h.domain, h.schedule, h.account, h.keychain, self._plans, h.rng)
-        self._posting = Posting(h.domain, h.bidstores, h.reach, h.keychain, h.rng)
+        self._posting = Posting(h.domain, h.bidstores, h.reach, h.keychain, h.rng, h.spread_s)
         self._ledger_thread, self._strategy_thread = Worker("ledger"), Worker("strategy")
         self._tasks: set[asyncio.Task[None]] = set()
         self._mixes: dict[int, set[asyncio.Task[None]]] = {}
@@ -116,6 +121,7 @@ class Agent:
         self._busy: set[Digest] = set()
         self._taken: set[Digest] = set()
         self._late: set[NoteId] = set()
+        self._returning: set[int] = set()
         self.now_s: int | None = None
         """Ledger time as last read."""
 
@@ -159,8 +165,7 @@ class Agent:
 
     def _take(self, news: News) -> None:
         if news.again:
-            if self.now_s is not None:
-                self._say("ledger read again")
+            self._home.tell("info", "ledger read" if self.now_s is None else "ledger read again")
             self._account.restart()
             self._members.restart()
             self._fates.restart()
@@ -356,8 +361,8 @@ class Agent:
         for task in self._mixes.pop(window, ()):
             task.cancel()  # a note that goes back is not mixed any more
         moves = self._depositing.due(window, now_s, lambda note: self._too_late(note, window))
-        if moves and (step := Step(Stage.DEPOSIT, window)) not in self._begun:
-            self._begun.add(step)
+        if moves and window not in self._returning:
+            self._returning.add(window)
             self._say("deposit", window)
         for signed in moves:
             self._start("deposit", self._carry(signed, "deposit"))

@@ -16,10 +16,18 @@ AGAIN_S = 12.0
 class Carrier:
     """Hands transactions to relays, each over an identity of its own. The ledger alone tells whether one counts."""
 
-    def __init__(self, domain: Domain, relays: Sequence[str], reach: Reach, rng: Random, troubles: Troubles) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        relays: Sequence[str],
+        reach: Reach,
+        rng: Random,
+        troubles: Troubles,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._domain, self._relays, self._reach, self._rng, self._troubles = domain, tuple(relays), reach, rng, troubles
         self._handed: dict[Digest, float] = {}
-        self._clock: Callable[[], float] = time.monotonic
+        self._clock = clock
 
     async def carry(self, signed: Signed[Transact], part: str | None = None) -> bool:
         """Hand a transaction in, unless that was done a moment ago; whether a relay took it now.

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from petra.homes.profile import Battery
-from petra.prosumer.agent import Agent, Home
+from petra.prosumer.agent import Agent, Home, Tell
 from petra.prosumer.folder import WalletFolder
 from petra.prosumer.following import LedgerReader, open_ledger
 from petra.prosumer.mixing import Mixing, MixRules
@@ -37,7 +37,7 @@ def battery_of(config: "WalletConfig") -> Battery | None:
     return None if b is None else Battery(b.capacity_wh, b.power_w, b.efficiency_permille)
 
 
-def home_of(folder: WalletFolder, secrets: HomeSeed, state: State, reach: Reach, tell: "Teller") -> Home:
+def home_of(folder: WalletFolder, secrets: HomeSeed, state: State, reach: Reach, tell: Tell) -> Home:
     """Everything that a folder's agent works with. Raises ``ValueError`` for a configuration that cannot be used."""
     from petra.strategies import load
 

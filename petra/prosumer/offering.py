@@ -93,9 +93,18 @@ def planned(
 class Posting:
     """Hands orders to replicas of one bid store."""
 
-    def __init__(self, domain: Domain, bidstores: Sequence[str], reach: Reach, keychain: Keychain, rng: Random) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        bidstores: Sequence[str],
+        reach: Reach,
+        keychain: Keychain,
+        rng: Random,
+        spread_s: float = 0.5,
+    ) -> None:
+        """``spread_s``: real seconds over which orders are spread that are due at one look at the ledger."""
         self._domain, self._bidstores, self._reach = domain, tuple(bidstores), reach
-        self._keychain, self._rng = keychain, rng
+        self._keychain, self._rng, self._spread_s = keychain, rng, spread_s
 
     async def post(self, signed: SignedOrder) -> Digest:
         """Post one order; the same order may be posted again, and is taken once.
@@ -117,5 +126,5 @@ class Posting:
                         raise Unreachable from refusal
                     raise
 
-        await asyncio.sleep(self._rng.uniform(0, 0.5))  # not in step with the looking at the ledger
+        await asyncio.sleep(self._rng.uniform(0, self._spread_s))  # not in step with the looking at the ledger
         return await first_that_answers(self._bidstores, at, (Unreachable,), self._rng)
