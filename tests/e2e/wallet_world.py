@@ -310,7 +310,11 @@ class World:
         return found
 
     def logs(self):
-        return "\n".join(f"== {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.path.glob("*.log")) if log.name != "anvil.log")
+        return "\n".join(
+            f"== {log.name}\n{log.read_text()[-3000:]}"
+            for log in sorted(self.path.glob("*.log"))
+            if log.name != "anvil.log"
+        )
 
     def mixes(self, t):
         """The mixes of a window that are on the ledger."""
@@ -329,7 +333,9 @@ class World:
 
     def at_home(self, t):
         """Notes of window ``t`` that no meter has yet: withdrawn or mixed ones that stand unspent."""
-        outputs = [issued(m.outputs, e.digest) for e in self.ledger.entries() for m in [e.signed.tx] if m in self.mixes(t)]
+        outputs = [
+            issued(m.outputs, e.digest) for e in self.ledger.entries() for m in [e.signed.tx] if m in self.mixes(t)
+        ]
         notes = [*self.withdrawn(t), *(n for some in outputs for n in some)]
         return [n for n in notes if self.ledger.status(n.id) is NoteStatus.UNSPENT]
 
