@@ -127,7 +127,7 @@ def tor(folder: Folder) -> None:
         from petra.village.layout import Layout
         from petra.village.tor import keep
 
-        keep(Layout(folder).of("tor") / "network")
+        keep(folder, Layout(folder).of("tor") / "network")
 
 
 app.command(hidden=True)(village_chaos.links)

@@ -76,8 +76,8 @@ class Plan:
         port = self.ports["chain"]
         command = [anvil, "--host", "127.0.0.1", "--port", str(port), "--no-mining", "--accounts", "1"]
         command += ["--state", str(self.layout.chain_state), "--state-interval", str(STATE_S)]
-        if not self.layout.chain_state.exists():
-            command += ["--timestamp", str(timestamp_s)]
+        # Also when it is started again: without it, anvil takes the machine's time for that of the block before.
+        command += ["--timestamp", str(timestamp_s)]
         return Program("chain", "chain", tuple(command), port=port, address=self.node)
 
     def clock(self) -> Program:
