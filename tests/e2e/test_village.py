@@ -21,7 +21,7 @@ HOMES, INTERVALS, SPEED = 6, 2, 60
 """Each interval takes a real minute."""
 
 PATIENCE_S = 480
-VICTIMS = ("meter2", "wallet3", "board")
+VICTIMS = ("meter2", "wallet3", "board", "tor")
 
 pytestmark = pytest.mark.slow
 
