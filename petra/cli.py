@@ -18,7 +18,22 @@ from rich.table import Table as RichTable
 
 from assets.units import format_amount
 from petra import tables
-from petra.commands import bidstore, board, chain, dso_control, meter, mix, onion, privacy, statement
+from petra.commands import (
+    bidstore,
+    board,
+    chain,
+    config,
+    doctor,
+    dso_control,
+    meter,
+    mix,
+    onion,
+    privacy,
+    relay,
+    statement,
+    village,
+    wallet,
+)
 from petra.commands.errors import one_sentence_errors
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
@@ -61,11 +76,16 @@ app.add_typer(bidstore.app, name="bidstore")
 app.add_typer(board.app, name="board")
 app.add_typer(chain.app, name="chain")
 app.add_typer(meter.app, name="meter")
+app.add_typer(config.app, name="config")
 app.add_typer(dso_control.app, name="dso")
+app.command()(doctor.doctor)
 app.add_typer(mix.app, name="mix")
 app.add_typer(onion.app, name="onion")
 app.add_typer(privacy.app, name="privacy")
+app.add_typer(relay.app, name="relay")
 app.add_typer(statement.app, name="statement")
+app.add_typer(village.app, name="village")
+app.add_typer(wallet.app, name="wallet")
 
 
 @app.callback()

@@ -5,9 +5,17 @@ Strategies are pluggable: anything with the method of :class:`Strategy` will do.
 
 import random
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from assets.orders import Side
+from petra.homes.profile import Battery
+
+
+class Prices(NamedTuple):
+    """What the DSO charges and pays in one interval, in nano-units per Wh."""
+
+    consumption_nano_per_wh: int
+    production_nano_per_wh: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,21 @@ class Situation:
     """What the DSO charges."""
     production_nano_per_wh: int
     """What the DSO pays."""
+    forecast_net_wh: tuple[int, ...] = ()
+    """Net consumption expected in ``t``, ``t + 1``, …, without what ``battery`` will do; empty if nobody forecasts."""
+    prices: tuple[Prices, ...] = ()
+    """The DSO's prices of ``t``, ``t + 1``, … as far as they are known."""
+    battery: Battery | None = None
+    """A battery that follows the strategy's plan; ``None`` without one, or if it follows a rule of its own."""
+    stored_wh: int | None = None
+    """Energy that the battery can deliver at the start of ``t``; ``None`` if nobody knows."""
+    interval_s: int = 3600
+    """Length of an interval in seconds."""
+
+    @property
+    def expected_net_wh(self) -> int | None:
+        """Net consumption expected in ``t``: the forecast, else that of the interval before."""
+        return self.forecast_net_wh[0] if self.forecast_net_wh else self.last_net_wh
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +88,26 @@ class PersistenceTrader:
         # A generator for each interval keeps a home's draws independent of what other intervals needed.
         rng = random.Random(f"petra strategy/{self._seed}/{self._home}/{situation.t}")  # noqa: S311 - simulation
         forecast_wh = int(situation.last_net_wh * (1 + rng.gauss(0, self.FORECAST_ERROR)))
-        # The bid store takes limits from 1 nano-unit per Wh on, so that every sale pays a note.
-        lowest = max(1, situation.production_nano_per_wh)
-        limit = rng.randint(lowest, max(lowest, situation.consumption_nano_per_wh))
-        side, held = (Side.BUY, situation.buyable) if forecast_wh > 0 else (Side.SELL, situation.sellable)
-        notes = min(abs(forecast_wh) // situation.note_wh, held)
-        return Decision(side, notes, limit) if notes else None
+        return offer(situation, forecast_wh, zero_intelligence_limit(situation, rng))
+
+
+def lowest_limit(situation: Situation) -> int:
+    """The least that a sale may bring: what the DSO pays, and at least 1, so that every sale pays a note."""
+    return max(1, situation.production_nano_per_wh)
+
+
+def highest_limit(situation: Situation) -> int:
+    """The most that a purchase may cost: what the DSO charges."""
+    return max(lowest_limit(situation), situation.consumption_nano_per_wh)
+
+
+def zero_intelligence_limit(situation: Situation, rng: random.Random) -> int:
+    """A limit between the DSO's two prices, each as likely as the other."""
+    return rng.randint(lowest_limit(situation), highest_limit(situation))
+
+
+def offer(situation: Situation, net_wh: int, limit_nano_per_wh: int) -> Decision | None:
+    """As many whole notes as ``net_wh`` has and the home holds, to buy if it is positive and to sell otherwise."""
+    side, held = (Side.BUY, situation.buyable) if net_wh > 0 else (Side.SELL, situation.sellable)
+    notes = min(abs(net_wh) // situation.note_wh, held)
+    return Decision(side, notes, limit_nano_per_wh) if notes else None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from assets.codec import canonical, parse, signed_from_json, signed_to_json
 from assets.notes import Kind
+from assets.statement import SignedStatement, Statement
 from assets.transactions import Domain, Signed, Withdraw
 from smartmeter.billing import BillingRecord, from_json, to_json
 from smartmeter.tally import RefusedDeposit, TallyState
@@ -26,6 +27,8 @@ CREATE TABLE IF NOT EXISTS bill (t INTEGER PRIMARY KEY, record TEXT NOT NULL, ba
 CREATE TABLE IF NOT EXISTS refused (
     seq INTEGER NOT NULL, place INTEGER NOT NULL, kind INTEGER NOT NULL, first INTEGER NOT NULL,
     last INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (seq, place)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS statement (
+    nonce INTEGER PRIMARY KEY, body TEXT NOT NULL, acknowledged INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS stated (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, kind TEXT NOT NULL) STRICT;
 """
 
@@ -60,6 +63,7 @@ class Book:
 
     def __init__(self, path: Path, meter: int, domain: Domain) -> None:
         """Open the file, or make it. Raises :class:`BookError`."""
+        self.domain = domain
         about = {"format": "petra-meter-1", "meter": str(meter), "ledger": "0x" + domain.separator.hex()}
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
@@ -106,6 +110,12 @@ class Book:
         ((newest,),) = self._db.execute("SELECT MAX(t) FROM bill").fetchall()
         start = self._about("start")
         return newest + 1 if newest is not None else None if start is None else int(start)
+
+    @property
+    def first_bill(self) -> int | None:
+        """The interval of the first bill; ``None`` before there is one."""
+        ((oldest,),) = self._db.execute("SELECT MIN(t) FROM bill").fetchall()
+        return None if oldest is None else int(oldest)
 
     @property
     def base_wh(self) -> int:
@@ -194,21 +204,51 @@ class Book:
         Raises :class:`BookError` if a part of it was stated otherwise: two openings of one interval tell its energy.
         """
         with self.change():
-            rows = self._db.execute(
-                "SELECT first, last, kind FROM stated WHERE first <= ? AND last >= ?", (last, first)
-            ).fetchall()
-            if rows == [(first, last, kind)]:
-                return
-            if rows:
-                low, high, before = rows[0]
-                raise BookError(
-                    f"the intervals {low}..{high} were stated as {before} already; a period is stated once, one way"
-                )
-            self._db.execute("INSERT INTO stated VALUES (?, ?, ?)", (first, last, kind))
+            self._state(first, last, kind)
+
+    def _state(self, first: int, last: int, kind: str) -> None:
+        rows = self._db.execute(
+            "SELECT first, last, kind FROM stated WHERE first <= ? AND last >= ?", (last, first)
+        ).fetchall()
+        if rows == [(first, last, kind)]:
+            return
+        if rows:
+            low, high, before = rows[0]
+            raise BookError(
+                f"the intervals {low}..{high} were stated as {before} already; a period is stated once, one way"
+            )
+        self._db.execute("INSERT INTO stated VALUES (?, ?, ?)", (first, last, kind))
 
     def stated(self) -> list[tuple[int, int, str]]:
         """First and last interval and kind of all periods stated."""
         return list(self._db.execute("SELECT first, last, kind FROM stated ORDER BY first"))
+
+    def add_statement(self, signed: SignedStatement) -> None:
+        """Keep the signed statement of a period, durably, before it is sent. Raises :class:`BookError`, as above."""
+        s = signed.statement
+        with self.change():
+            self._state(s.first, s.last, "plain")
+            body = json.dumps({**asdict(s), "signature": signed.signature.hex()})
+            self._db.execute("INSERT INTO statement VALUES (?, ?, 0)", (s.nonce, body))
+
+    def statement_count(self, acknowledged_only: bool = False) -> int:
+        """How many periods were stated plainly."""
+        where = " WHERE acknowledged" if acknowledged_only else ""
+        return int(self._db.execute(f"SELECT count(*) FROM statement{where}").fetchone()[0])  # noqa: S608 - no input
+
+    def waiting_statement(self) -> SignedStatement | None:
+        """The oldest statement that the DSO has not acknowledged."""
+        query = "SELECT body FROM statement WHERE NOT acknowledged ORDER BY nonce LIMIT 1"
+        row = self._db.execute(query).fetchone()
+        if row is None:
+            return None
+        fields = json.loads(row[0])
+        signature = bytes.fromhex(fields.pop("signature"))
+        return SignedStatement(Statement(**fields), signature)
+
+    def acknowledge(self, nonce: int) -> None:
+        """Note that the DSO has booked a statement."""
+        self._db.execute("UPDATE statement SET acknowledged = 1 WHERE nonce = ?", (nonce,))
 
     def dump(self) -> list[tuple[object, ...]]:
         """What must be the same however often the process was killed: bills and signed withdrawals."""

@@ -86,6 +86,17 @@ class AnalyserConfig(_Strict):
     stuck_after_s: int = Field(0, ge=0)
 
 
+class ReportConfig(_Strict):
+    """To whom finished periods are stated, without asking."""
+
+    url: str = Field(pattern="^https?://")
+    """The DSO's service: ``petra dso serve``."""
+    token_file: Path
+    """With the meters' token; relative to the meter's folder."""
+    every: int = Field(96, ge=1, le=2**20)
+    """Intervals of a period."""
+
+
 class MeterConfig(BaseSettings):
     """Everything that a meter needs to know but its secrets."""
 
@@ -106,6 +117,7 @@ class MeterConfig(BaseSettings):
     profile_dir: Path | None = None
     ledger: LedgerConfig
     standard_set: SetConfig
+    report: ReportConfig | None = None
     analysers: tuple[AnalyserConfig, ...] = Field(min_length=1)
 
     @classmethod

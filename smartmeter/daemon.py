@@ -7,15 +7,16 @@ what was counted from the ledger is stored together with the bills made of it.
 import asyncio
 import logging
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from contracts.errors import NodeError
 from smartmeter.bookkeeper import Bookkeeper
-from smartmeter.clock import SteadyClock
+from smartmeter.clock import SteadyClock, world_clock
+from smartmeter.config import ReportConfig
 from smartmeter.folder import MeterFolder, Secrets
 from smartmeter.poller import Poller
+from smartmeter.reporting import LONGEST_PAUSE_S, HttpDelivery, NotAcknowledged, Reporter
 
 if TYPE_CHECKING:
     from contracts.ledger import EvmLedger
@@ -74,11 +75,13 @@ async def run(folder: MeterFolder, secrets: Secrets) -> None:
     journal = folder.journal()
     journal.use()  # what was stored and not used when the process before this one ended
     config = folder.config
-    poller = Poller(config.analysers, folder.profiles, journal, config.poll_ms, SteadyClock())
+    poller = Poller(config.analysers, folder.profiles, journal, config.poll_ms, SteadyClock(world=world_clock()))
     log.info("meter running: %d analysers, reading every %d ms", len(config.analysers), config.poll_ms)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(poller.run()), group.create_task(_keep_books(folder, secrets))]
+            if config.report is not None:
+                tasks.append(group.create_task(_report(folder, secrets, config.report)))
             await _first(stop, tasks)
             for task in tasks:
                 task.cancel()
@@ -96,13 +99,13 @@ async def _first(stop: asyncio.Event, tasks: "list[asyncio.Task[None]]") -> None
 
 async def _keep_books(folder: MeterFolder, secrets: Secrets) -> None:
     """Step the bookkeeper in a thread of its own, so that a slow ledger never holds up a reading."""
-    loop = asyncio.get_running_loop()
+    loop, clock = asyncio.get_running_loop(), world_clock()
     with ThreadPoolExecutor(1, "books") as thread:
         books = await loop.run_in_executor(thread, bookkeeper, folder, secrets)
         silent = False
         while True:
             try:
-                made = await loop.run_in_executor(thread, books.step, int(time.time()))
+                made = await loop.run_in_executor(thread, books.step, clock.now_ms() // 1000)
                 if silent:
                     log.info("the ledger answers again")
                 silent = False
@@ -113,3 +116,27 @@ async def _keep_books(folder: MeterFolder, secrets: Secrets) -> None:
                     log.warning("ledger: %s; reading goes on, and the ledger is asked again", failure)
                 silent = True
             await asyncio.sleep(folder.config.ledger.poll_ms / 1000)
+
+
+def reporter(folder: MeterFolder, secrets: Secrets, report: ReportConfig) -> Reporter:
+    """The reporter of a folder. Use it in the thread that made it."""
+    deliver = HttpDelivery(report.url, folder.path / report.token_file)
+    return Reporter(folder.book(), folder.config.number, secrets.key, report.every, deliver)
+
+
+async def _report(folder: MeterFolder, secrets: Secrets, report: ReportConfig) -> None:
+    """State finished periods to the DSO, in a thread of its own, so that a slow DSO holds up nothing."""
+    loop, poll_s = asyncio.get_running_loop(), folder.config.ledger.poll_ms / 1000
+    with ThreadPoolExecutor(1, "report") as thread:
+        reports = await loop.run_in_executor(thread, reporter, folder, secrets, report)
+        pause_s, said = poll_s, ""
+        while True:
+            try:
+                if await loop.run_in_executor(thread, reports.step):
+                    log.info("the DSO acknowledged the statement of a period")
+                pause_s, said = poll_s, ""
+            except NotAcknowledged as why:
+                if str(why) != said:
+                    log.warning("the DSO did not book a statement: %s; it is delivered again", why)
+                pause_s, said = min(2 * pause_s, LONGEST_PAUSE_S), str(why)
+            await asyncio.sleep(pause_s)

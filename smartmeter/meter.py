@@ -6,7 +6,7 @@ from assets.intervals import IntervalGrid
 from assets.keys import ZERO_ADDRESS, Address, KeySource, Signer
 from assets.notes import Kind
 from assets.port import Entry
-from assets.statement import SignedStatement, Statement, deposit_deadline_s, sign_statement
+from assets.statement import SignedStatement, deposit_deadline_s, sign_statement
 from assets.transactions import Domain, PriceChange, Signed, Withdraw, sign
 from assets.units import energy_wh
 from smartmeter.billing import BillingRecord, bill_interval
@@ -14,6 +14,7 @@ from smartmeter.deposits import DepositAddresses
 from smartmeter.flags import Quality
 from smartmeter.identity import DerivedAddresses
 from smartmeter.standard_set import StandardSet
+from smartmeter.statement import statement_of
 from smartmeter.tally import RefusedDeposit, Tally, TallyState
 
 
@@ -211,17 +212,7 @@ class Meter:
         if self._statements and first != self._statements[-1].statement.last + 1:
             raise ValueError(f"the next statement starts at interval {self._statements[-1].statement.last + 1}")
         records = [self._bill_at(t, price_of(t)) for t in range(first, last + 1)]
-        statement = Statement(
-            meter=self.number,
-            nonce=len(self._statements),
-            first=first,
-            last=last,
-            import_wh=sum(max(0, r.residual_wh) for r in records),
-            export_wh=sum(max(0, -r.residual_wh) for r in records),
-            fa_withdrawn_nano=sum(r.fa_withdrawn_nano for r in records),
-            fa_deposited_nano=sum(r.fa_deposited_nano for r in records),
-            bill_nano=sum(r.bill_nano for r in records),
-        )
+        statement = statement_of(self.number, len(self._statements), records)
         signed = sign_statement(self._domain, statement, self._key)
         self._statements.append(signed)
         return signed

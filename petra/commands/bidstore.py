@@ -12,6 +12,11 @@ import typer
 from petra.commands.chain import DEFAULT_RPC, DEPLOYMENTS
 from petra.commands.errors import one_sentence_errors
 from petra.commands.listening import OnionControl, OnionDir, OnionKeyFile, control_port, listening
+from petra.commands.paying import RelayerKeyFile, relayer_of
+from petra.commands.stopping import stop_event
+from petra.config.option import config_option
+from petra.logs import LogJson
+from petra.logs import configure as configure_logs
 
 if TYPE_CHECKING:
     import httpx2
@@ -41,8 +46,11 @@ def serve(
     onion_dir: OnionDir = None,
     onion_control: OnionControl = None,
     onion_key_file: OnionKeyFile = None,
+    relayer_key_file: RelayerKeyFile = None,
+    config: Annotated[Path | None, config_option("bidstore")] = None,
+    log_json: LogJson = False,
 ) -> None:
-    """Serve one replica until Ctrl-C. Prints one line of JSON with its address, then logs that name nobody."""
+    """Serve one replica until Ctrl-C or SIGTERM. Prints a line of JSON with its address; logs name nobody."""
     with one_sentence_errors():
         from bidstore.service.app import bidstore_app
         from bidstore.service.database import engine_of
@@ -54,17 +62,21 @@ def serve(
 
         control = control_port(onion_dir, onion_control)
         configure()
+        configure_logs(log_json)
         w3 = nodes.connect(rpc)
         recorded = files.load(w3.eth.chain_id, deployments)
         if recorded is None:
             raise ValueError(f"{deployments} records no ledger on chain {w3.eth.chain_id}; run petra chain deploy")
-        ledger, relay = recorded.open(w3), recorded.open(nodes.connect(rpc))
+        payer = relayer_of(relayer_key_file)
+        ledger, relay = recorded.open(w3), recorded.open(nodes.connect(rpc), relay_by=payer)
         service = bidstore_app(Store(engine_of(database)), ledger, Limits(gate_s=gate_s), relay=relay)
 
         async def run() -> None:
+            stop = stop_event()
             async with listening(service, host, port, control, onion_key_file) as url:
                 print(json.dumps({"bidstore": url, "anonymous": control is not None}), flush=True)
-                await asyncio.Event().wait()
+                await stop.wait()
+                typer.echo("bid store ended", err=True)
 
         _run(run())
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,9 @@ import typer
 from petra.commands.chain import DEPLOYMENTS
 from petra.commands.errors import one_sentence_errors
 from petra.commands.listening import OnionControl, OnionDir, OnionKeyFile, control_port, listening
+from petra.commands.stopping import stop_event
+from petra.config.option import config_option
+from petra.logs import LogJson, configure
 
 if TYPE_CHECKING:
     from mixer.boardservice.admission import Admission
@@ -47,16 +49,16 @@ def serve(
     onion_dir: OnionDir = None,
     onion_control: OnionControl = None,
     onion_key_file: OnionKeyFile = None,
+    config: Annotated[Path | None, config_option("board")] = None,
+    log_json: LogJson = False,
     with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input is closed.")] = False,
 ) -> None:
-    """Serve a board until Ctrl-C. Prints one line of JSON with its address, then nothing about anybody."""
+    """Serve a board until Ctrl-C or SIGTERM. Prints one line of JSON with its address, then nothing about anybody."""
     with one_sentence_errors():
+        configure(log_json)
         control = control_port(onion_dir, onion_control)
         admission = _admission(rpc, deployments, ledger_log, any_session)
-        try:
-            asyncio.run(_serve(admission, database, key_file, host, port, control, onion_key_file, with_parent))
-        except KeyboardInterrupt:
-            typer.echo("board ended", err=True)
+        asyncio.run(_serve(admission, database, key_file, host, port, control, onion_key_file, with_parent))
 
 
 def _admission(rpc: str | None, deployments: Path, ledger_log: Path | None, any_session: bool) -> "Admission":
@@ -94,7 +96,7 @@ async def _serve(
     from mixer.boardservice.store import Store, engine_of
     from petra.onion.keyfiles import kept_key
 
-    key = kept_key(key_file)
+    stop, key = stop_event(with_parent), kept_key(key_file)
     with tempfile.TemporaryDirectory(prefix="petra-board-") as folder:
         running = RunningBoard(Store(engine_of(database or str(Path(folder) / "board.db"))), key, admission)
         async with listening(board_app(running), host, port, control, onion_key_file) as url:
@@ -103,7 +105,5 @@ async def _serve(
             print(json.dumps({"board": str(address), "anonymous": anonymous}), flush=True)
             if not anonymous:
                 typer.echo("NOT ANONYMOUS: this board sees the network address of every member.", err=True)
-            if with_parent:
-                await asyncio.to_thread(sys.stdin.read)
-            else:
-                await asyncio.Event().wait()
+            await stop.wait()
+            typer.echo("board ended", err=True)

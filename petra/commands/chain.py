@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contracts.errors import NodeError, NodeUnreachable
 from petra.commands.errors import one_sentence_errors
+from petra.config.option import config_option
+from petra.logs import LogJson, configure
 
 if TYPE_CHECKING:
     from web3 import Web3
@@ -129,6 +132,8 @@ def follow(
     confirmations: Annotated[
         int | None, typer.Option(min=1, help="Blocks to wait for; what the network needs.")
     ] = None,
+    config: Annotated[Path | None, config_option("follower")] = None,
+    log_json: LogJson = False,
 ) -> None:
     """Read the ledger's events into a file: whole ranges of blocks, resumed where the last time ended."""
     with one_sentence_errors(), _until_stopped():
@@ -138,6 +143,7 @@ def follow(
         from contracts.relayer import Patience
         from contracts.sync.file import FileStore
 
+        configure(log_json)
         w3 = nodes.connect(rpc)
         recorded = files.load(w3.eth.chain_id, deployments)
         if recorded is None:
@@ -198,6 +204,36 @@ def dev(
 
 
 @app.command()
+def clock(
+    rpc: Rpc = DEFAULT_RPC,
+    tick_ms: Annotated[int, typer.Option(min=50, max=60_000, help="Real milliseconds from block to block.")] = 500,
+) -> None:
+    """Be the clock of an anvil without automatic mining (anvil --no-mining): a block every half second, until Ctrl-C.
+
+    Blocks have the time of the clock that PETRA_CLOCK names, or the machine's. A node that is away is waited for.
+    """
+    with one_sentence_errors(), _until_stopped():
+        from contracts import nodes
+        from contracts.mining import mine
+        from smartmeter.clock import world_clock
+
+        world, w3 = world_clock(), nodes.connect(rpc)
+        typer.echo(f"a block every {tick_ms} ms at {nodes.public_url(rpc)}; Ctrl-C ends it")
+        next_s, silent = time.monotonic(), False
+        while True:
+            try:
+                mine(w3, world.now_ms() // 1000)
+                silent = False
+            except (NodeError, NodeUnreachable) as failure:
+                if not silent:
+                    typer.echo(f"petra: {failure}", err=True)
+                silent = True
+            # A block that took long delays the next one; missed ones are not made up for.
+            next_s = max(next_s + tick_ms / 1000, time.monotonic())
+            time.sleep(max(0.0, next_s - time.monotonic()))
+
+
+@app.command()
 def network(
     validators: Annotated[
         int | None, typer.Option(min=1, max=64, help="Nodes that take turns at sealing blocks; 4.")
@@ -210,6 +246,8 @@ def network(
     port: Annotated[
         int | None, typer.Option(min=0, max=65000, help="JSON-RPC of the first validator; 0: any; 8545.")
     ] = None,
+    config: Annotated[Path | None, config_option("network")] = None,
+    log_json: LogJson = False,
 ) -> None:
     """Run a permissioned proof-of-authority network at zero gas price on loopback, until Ctrl-C.
 
@@ -219,6 +257,7 @@ def network(
     with one_sentence_errors(), _until_stopped():
         from contracts.network import clique
 
+        configure(log_json)
         if (folder / "genesis.json").exists():
             chain = clique.CliqueNetwork.load(folder)
             if differences := chain.differences(validators, period_s, chain_id, port or 0):

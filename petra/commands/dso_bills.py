@@ -14,6 +14,9 @@ from assets.units import format_amount
 from dso.desk.folder import DeskFolder
 from petra.commands.dso_desk import DESK, Folder, Passphrase, act, app, each_once, open_desk
 from petra.commands.errors import one_sentence_errors
+from petra.commands.stopping import stop_event
+from petra.config.option import config_option
+from petra.logs import LogJson, configure
 
 if TYPE_CHECKING:
     from assets.port import Ledger
@@ -162,18 +165,26 @@ def backup(to: Annotated[Path, typer.Argument(help="A folder that does not exist
 
 
 @app.command()
-def serve(desk: Folder = DESK, port: Annotated[int, typer.Option(min=1, max=65535)] = 8700) -> None:
-    """Take in statements over HTTP on loopback; makes tokens at the first start and prints them once."""
+def serve(
+    desk: Folder = DESK,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="On loopback; 0 lets the system choose.")] = 8700,
+    config: Annotated[Path | None, config_option("dso")] = None,
+    log_json: LogJson = False,
+) -> None:
+    """Take in statements over HTTP on loopback; makes tokens at the first start and prints them once.
+
+    Then prints one line of JSON with its address. SIGTERM or Ctrl-C end it.
+    """
+    import asyncio
     import os
     import secrets
 
     from dso.service.app import Role, create_app, token_hash
 
     with one_sentence_errors(), ExitStack() as stack:
-        try:
-            import uvicorn
-        except ImportError as error:
-            raise ImportError("the service needs uvicorn; run: pip install 'petra[service]'") from error
+        from petra.serving import served
+
+        configure(log_json)
         folder, ledger = open_desk(desk)
         path = desk / "tokens.json"
         if not path.exists():
@@ -188,4 +199,11 @@ def serve(desk: Folder = DESK, port: Annotated[int, typer.Option(min=1, max=6553
         except (ValueError, AttributeError):
             raise ValueError(f"{path} is damaged; delete it: the service then makes fresh tokens") from None
         plain, private = _books(folder, ledger, stack)
-        uvicorn.run(create_app(plain, tokens, private), port=port, log_level="warning")
+
+        async def run() -> None:
+            stop = stop_event()
+            async with served(create_app(plain, tokens, private), port=port) as bound:
+                print(json.dumps({"dso": f"http://127.0.0.1:{bound}"}), flush=True)
+                await stop.wait()
+
+        asyncio.run(run())

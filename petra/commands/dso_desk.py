@@ -90,10 +90,14 @@ def init(
     interval_s: Annotated[int, typer.Option(min=1, help="Seconds of a delivery interval.")] = 900,
     required: Annotated[int, typer.Option(min=0, help="Approvals that a regulatory transaction needs.")] = 0,
     approver: Annotated[list[str] | None, typer.Option(help="Address of an approver; repeat it.")] = None,
+    deployments: Annotated[
+        Path | None, typer.Option(help="Record the ledger in this folder, for those who serve and use it.")
+    ] = None,
 ) -> None:
     """Make a desk: a fresh key in a keystore, and a ledger deployed for it."""
     from assets.intervals import IntervalGrid
     from contracts import nodes
+    from contracts.deployments import Deployment
     from contracts.ledger import EvmLedger
     from dso.desk.approvals import Policy
     from dso.desk.keystore import create_key
@@ -109,6 +113,8 @@ def init(
         genesis_s = int(w3.eth.get_block("latest")["timestamp"]) // interval_s * interval_s
         ledger = EvmLedger.deploy(w3, key.address, IntervalGrid(genesis_s, interval_s))
         DeskFolder(desk, node, ledger.domain.contract, interval_s // 2, policy).save()
+        if deployments is not None:
+            Deployment.of(w3, ledger).save(deployments)
         ActionLog(desk / "actions.jsonl").append("init", ledger.now_s, contract="0x" + ledger.domain.contract.hex())
         typer.echo(f"desk in {desk}; the ledger is 0x{ledger.domain.contract.hex()}; interval 0 began at {genesis_s}")
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import time
-from contextlib import suppress
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from petra.commands import meter_run
 from petra.commands.errors import one_sentence_errors
+from petra.commands.stopping import stop_event
 
 app = typer.Typer(no_args_is_help=True, help="Smart meters: find devices, simulate them, run a home's meter.")
 for command in (
@@ -89,10 +89,20 @@ def simulate(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 5020,
     speed: Annotated[int, typer.Option(min=1, help="Seconds of the file per second.")] = 1,
+    genesis: Annotated[
+        int | None,
+        typer.Option(min=0, help="When the file's first interval begins, Unix seconds by the clock. Default: now."),
+    ] = None,
     profile_dir: ProfileDir = None,
 ) -> None:
-    """Play measured homes as Modbus devices: the first home has id 1, the next id 2."""
+    """Play measured homes as Modbus devices: the first home has id 1, the next id 2.
+
+    With --genesis the counters depend on the clock alone, so that a device that is started again goes on as if it had
+    never ended. The clock is the machine's, or the one that PETRA_CLOCK names; by that one the file's first interval
+    begins at its own date, read as UTC, unless --genesis says otherwise. Counters are 0 before it.
+    """
     from petra.homes.csv_profiles import read_profiles
+    from smartmeter.clock import MachineClock, world_clock
     from smartmeter.profile import load_all
     from smartmeter.simulator import Counters, device, played, server
 
@@ -101,24 +111,37 @@ def simulate(
         if profile not in known:
             raise ValueError(f"there is no profile {profile!r}; choose one of {', '.join(sorted(known))}")
         homes = read_profiles(profiles)
-        start = time.monotonic()
+        clock = world_clock()
+        begin_s = genesis
+        if begin_s is None and not isinstance(clock, MachineClock):
+            begin_s = int(homes.start.replace(tzinfo=UTC).timestamp())
+        if begin_s is not None and speed != 1:
+            raise ValueError("--speed is for files played from now on; with --genesis or PETRA_CLOCK the clock has one")
+        start_ms = clock.steady_ms() if begin_s is None else begin_s * 1000
+
+        def elapsed_s() -> float:
+            if begin_s is None:
+                return (clock.steady_ms() - start_ms) * speed / 1000
+            return max(0, clock.now_ms() - start_ms) / 1000
 
         def counters(net_wh: tuple[int, ...]) -> Counters:
-            return lambda: played(net_wh, homes.interval_s, (time.monotonic() - start) * speed)
+            return lambda: played(net_wh, homes.interval_s, elapsed_s())
 
         if len(homes.homes) > 247:
             raise ValueError(f"{profiles} has {len(homes.homes)} homes; one Modbus address has at most 247 devices")
         devices = [device(known[profile], counters(home.net_wh), i) for i, home in enumerate(homes.homes, 1)]
+        stop = stop_event()
         listening = server(devices, host, port)
         try:
             await listening.serve_forever(background=True)
         except RuntimeError:
             raise ValueError(f"nothing can listen at {host}:{port}; another program does, or it is not here") from None
         typer.echo(f"{len(devices)} x {profile} at {host}:{port}; stop with Ctrl-C")
-        await listening.serving
+        await stop.wait()
+        listening.close()
 
     _hush()
-    with one_sentence_errors(), suppress(KeyboardInterrupt):
+    with one_sentence_errors():
         asyncio.run(run())
 
 

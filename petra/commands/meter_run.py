@@ -1,10 +1,8 @@
 """``petra meter init|run|status|withdraw|statement|verify|export``: one home's meter as a process."""
 
 import asyncio
-import logging
 import secrets
 import sqlite3
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +10,7 @@ import typer
 
 from assets.units import format_amount
 from petra.commands.errors import one_sentence_errors
+from petra.logs import LogJson, configure
 
 if TYPE_CHECKING:
     from assets.keys import Address
@@ -32,6 +31,12 @@ def init(
     host: Annotated[str, typer.Option(help="Its name or address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 502,
     device_id: Annotated[int, typer.Option(min=1, max=247)] = 1,
+    seed_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keystore of the seed that the prosumer's wallet made; same passphrase. One is drawn if not."
+        ),
+    ] = None,
     password_file: PasswordFile = None,
     light: Annotated[bool, typer.Option("--light", help="Cheap keystores, for tests only.")] = False,
 ) -> None:
@@ -55,9 +60,11 @@ def init(
             address, block = _address(contract or ""), 0
         ledger = EvmLedger.at(w3, address, since_block=block)
         passphrase = _passphrase(password_file, confirm=True)
+        key, seed = ((secrets.randbelow(ORDER - 1) + 1).to_bytes(32, "big") for _ in range(2))
+        if seed_from is not None:
+            seed = identity.load_secret(seed_from, passphrase)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         cost = identity.LIGHT_N if light else identity.STANDARD_N
-        key, seed = ((secrets.randbelow(ORDER - 1) + 1).to_bytes(32, "big") for _ in range(2))
         identity.save_secret(folder / "key.json", key, passphrase, cost)
         identity.save_secret(folder / "seed.json", seed, passphrase, cost)
         grid = ledger.grid
@@ -82,18 +89,19 @@ def init(
     typer.echo(
         f"meter {number}: complete {folder / config.FILE}, and let the DSO authorise 0x{SigningKey(key).address.hex()}"
     )
-    typer.echo(f"the prosumer's wallet needs a copy of {folder / 'seed.json'}; keep one as a backup")
+    if seed_from is None:
+        typer.echo(f"the prosumer's wallet needs a copy of {folder / 'seed.json'}; keep one as a backup")
+    else:
+        typer.echo(f"its seed is that of {seed_from}; the phrase of the prosumer's wallet is the backup of both")
 
 
-def run(folder: Folder, password_file: PasswordFile = None) -> None:
+def run(folder: Folder, password_file: PasswordFile = None, log_json: LogJson = False) -> None:
     """Read, withdraw, follow the ledger and bill until stopped; it may be killed at any instant."""
     with one_sentence_errors():
         from smartmeter import daemon
         from smartmeter.folder import MeterFolder
 
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        for noisy in ("pymodbus", "web3", "urllib3"):
-            logging.getLogger(noisy).setLevel(logging.CRITICAL)
+        configure(log_json)
         home = MeterFolder(folder)
         with home.locked():
             opened = home.secrets(_passphrase(password_file))
@@ -107,12 +115,13 @@ def status(folder: Folder) -> None:
     """Say how the meter stands: readings, notes, bills, and what went wrong."""
     with one_sentence_errors():
         from smartmeter.book import Fate
+        from smartmeter.clock import world_clock
         from smartmeter.flags import Flag, names
         from smartmeter.folder import MeterFolder
 
         home = MeterFolder(folder)
         journal, book = home.journal(), home.book()
-        now_ms = int(time.time() * 1000)
+        now_ms = world_clock().now_ms()
         for counter in home.wiring.counters:
             last_ms = journal.last_ms(counter)
             read = "never read" if last_ms is None else f"read {max(0, now_ms - last_ms) // 1000} s ago"
@@ -132,6 +141,9 @@ def status(folder: Folder) -> None:
             at = [b.t for b in bills if b.flags & bit]
             if at:
                 typer.echo(f"  {names(bit)[0]}: {len(at)} bills, the last of interval {at[-1]}")
+        if home.config.report is not None:
+            stated, booked = book.statement_count(), book.statement_count(acknowledged_only=True)
+            typer.echo(f"statements: {booked} acknowledged by the DSO, {stated - booked} to be delivered")
         for r in book.refused():
             typer.echo(f"deposit refused: {r.kind.name} of intervals {r.first}..{r.last}: {r.reason}")
 
@@ -140,13 +152,14 @@ def withdraw(folder: Folder, password_file: PasswordFile = None) -> None:
     """Without the daemon: follow the ledger once, and issue the standard sets that are due."""
     with one_sentence_errors():
         from smartmeter import daemon
+        from smartmeter.clock import world_clock
         from smartmeter.folder import MeterFolder
 
         home = MeterFolder(folder)
         with home.locked():
             books = daemon.bookkeeper(home, home.secrets(_passphrase(password_file)))
             before = {i.window for i in home.book().issues()}
-            books.step(int(time.time()))
+            books.step(world_clock().now_ms() // 1000)
             issues = [i for i in home.book().issues() if i.window not in before]
     for issue in issues:
         told = f": {issue.reason}" if issue.reason else ""
@@ -288,6 +301,11 @@ since_block = {block}
 genesis_s = {genesis_s}
 interval_s = {interval_s}
 poll_ms = 5000
+
+# [report]  # a signed statement of each period to petra dso serve
+# url = "http://127.0.0.1:8700"
+# token_file = "dso-token"
+# every = 96
 
 [standard_set]  # the same for all homes of the microgrid
 note_power_w = 3600

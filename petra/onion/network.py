@@ -142,6 +142,25 @@ def up(folder: Path, owner_pid: int | None = None, progress: Callable[[str], Non
     return network
 
 
+def revive(network: Network, owner_pid: int | None = None) -> Network:
+    """Start what has ended of a network again, as it was: keys, ports, consensus. Raises :class:`OnionError`."""
+    program, folder = tor_program(), network.layout.folder
+    processes = {process.pid: process for process in network.processes}
+    for process in processes.values():
+        process.poll()
+    pids = dict(network.pids)
+    for node in network.layout.nodes:
+        if not network.alive(node):
+            node.torrc.write_text(torrc(node, network.authorities, owner_pid))
+            process = _start(program, folder, node)
+            pids[node.name], processes[process.pid] = process.pid, process
+    revived = Network(network.layout, network.authorities, pids, tuple(processes.values()))
+    clients = [node for node in network.layout.nodes if not node.routes]
+    _save(revived)
+    _wait(lambda: all(map(_bootstrapped, clients)), START_S, "the clients do not start")
+    return revived
+
+
 def load(folder: Path) -> Network:
     """The network that was started in ``folder``. Raises :class:`OnionError` if there is none."""
     folder = folder.absolute()

@@ -1,8 +1,11 @@
 """``petra meter``: a simulated device is found, and what is wrong is said in one sentence."""
 
+import json
+import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -41,6 +44,32 @@ def test_probe_finds_what_simulate_plays(tmp_path) -> None:
     assert f"sdm630: import {dump.import_wh} Wh, export {dump.export_wh} Wh" in again.output
     assert second.exit_code == 2
     assert f"nothing can listen at 127.0.0.1:{port}" in second.output
+
+
+def test_a_device_played_by_a_clock_goes_on_where_time_is_however_often_it_is_started(tmp_path) -> None:
+    (tmp_path / "homes.csv").write_text(HOMES)
+    clock, port = tmp_path / "clock.json", str(free_port())
+    said = {"real_s": time.time(), "simulated_s": 10**9 + 5400, "speed": 0.000001}  # half of the second hour, and still
+    command = [sys.executable, "-m", "petra", "meter", "simulate", "--profiles", str(tmp_path / "homes.csv")]
+    command += ["--port", port]
+    date_s = int(datetime(2021, 2, 14, tzinfo=UTC).timestamp())
+    for begins in (["--genesis", str(10**9)], []):  # without the option, the file begins at its own date
+        said["simulated_s"] = 5400 + (10**9 if begins else date_s)
+        clock.write_text(json.dumps(said))
+        environment = {**os.environ, "PETRA_CLOCK": str(clock)}
+        playing = subprocess.Popen([*command, *begins], stdout=subprocess.DEVNULL, env=environment)
+        try:
+            for _ in range(100):
+                result = CliRunner().invoke(app, ["meter", "probe", "127.0.0.1", "--port", port])
+                if result.exit_code == 0:
+                    break
+                time.sleep(0.1)
+        finally:
+            playing.terminate()
+            playing.wait(timeout=10)
+        assert "sdm630: import 450 Wh, export 0 Wh" in result.output
+    result = CliRunner().invoke(app, [*command[3:], "--genesis", "0", "--speed", "60"])
+    assert (result.exit_code, "--speed is for files played from now on" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""How services end: SIGTERM, Ctrl-C or a terminal that closes end them in order, with exit code 0."""
+
+import asyncio
+import signal
+import sys
+
+
+def stop_event(with_parent: bool = False) -> asyncio.Event:
+    """Set by SIGTERM, SIGINT or SIGHUP; with ``with_parent`` also by the end of standard input.
+
+    Ask for it before anything is served, and wait for it within what is to be closed in order: from now on a signal
+    ends the process in no other way. A second one changes nothing.
+    """
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        number = signal.Signals[name]
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored: that stays
+            loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        reading = loop.run_in_executor(None, sys.stdin.read)
+        reading.add_done_callback(lambda _: stop.set())
+    return stop

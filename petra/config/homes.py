@@ -1,0 +1,83 @@
+"""The files of a home: ``meter.toml`` and ``wallet.toml``, whose packages read them themselves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from petra.config.check import contract_problems, url_problems
+from petra.config.secrets import private_file, writable
+from smartmeter.config import LedgerConfig
+
+
+def check_meter(path: Path, online: bool) -> Iterator[str]:
+    """What is wrong with a meter's folder."""
+    from smartmeter.config import FILE, load
+
+    folder = path.parent
+    if path.name != FILE:
+        yield f"{path}: a meter's file is called {FILE}; rename it"
+        return
+    try:
+        config = load(folder)
+        config.wiring(config.profiles())
+    except ValueError as error:
+        yield str(error)
+        return
+    found = [*private_file("key.json", folder / "key.json", made=False)]
+    found += private_file("seed.json", folder / "seed.json", made=False)
+    found += [
+        f"analysers: {a.name} has neither host nor serial; give one"
+        for a in config.analysers
+        if not (a.host or a.serial)
+    ]
+    if config.report is not None:
+        found += url_problems("report.url", config.report.url)
+        found += private_file("report.token_file", folder / config.report.token_file, made=False)
+    if not writable(folder / "journal.db"):
+        found.append(f"{folder} cannot be written; let the meter's user write there")
+    found += _ledger(config.ledger, online)
+    for problem in found:
+        yield f"{path}: {problem}"
+
+
+def check_wallet(path: Path, online: bool) -> Iterator[str]:
+    """What is wrong with a wallet's folder."""
+    from petra.prosumer.config import FILE, load
+
+    folder = path.parent
+    if path.name != FILE:
+        yield f"{path}: a wallet's file is called {FILE}; rename it"
+        return
+    try:
+        config = load(folder)
+    except ValueError as error:
+        yield str(error)
+        return
+    urls = [("board", config.board.partition("#")[0])] if config.board else []
+    urls += [("bidstores", url) for url in config.bidstores] + [("relays", url) for url in config.relays]
+    found = [problem for field, url in urls for problem in url_problems(field, url)]
+    if config.board is not None:
+        from mixer.boardservice.client import parse_board
+
+        try:
+            parse_board(config.board)
+        except ValueError as error:
+            found.append(f"board: {error}")
+    if config.transport == "tor":
+        found += [
+            f"{field}: {url} is no onion service, and the wallet goes by Tor; give its .onion address"
+            for field, url in urls
+            if ".onion" not in url
+        ]
+    if config.meter is not None and not (folder / config.meter / "meter.toml").is_file():
+        found.append(f"meter: {folder / config.meter} has no meter.toml; name the folder of the home's meter")
+    if not writable(folder / "state.db"):
+        found.append(f"{folder} cannot be written; let the wallet's user write there")
+    found += _ledger(config.ledger, online)
+    for problem in found:
+        yield f"{path}: {problem}"
+
+
+def _ledger(ledger: LedgerConfig, online: bool) -> Iterator[str]:
+    yield from url_problems("ledger.url", ledger.url)
+    if online:
+        yield from contract_problems("ledger", ledger.url, ledger.chain_id, bytes.fromhex(ledger.contract[2:]))

@@ -1,0 +1,1 @@
+"""What is missing on this machine for each role, with the line that fixes it."""

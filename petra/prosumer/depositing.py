@@ -1,0 +1,82 @@
+"""Returning what was not traded: every note on its own, to an address that only the home's meter knows."""
+
+from collections.abc import Callable
+from random import Random
+
+from assets.keys import Address, SigningKey
+from assets.notes import IssuedNote, Kind, Note, NoteId
+from assets.transactions import Domain, Signed, Transact, sign
+from petra.prosumer.account import Account
+from petra.prosumer.keychain import Keychain, Purpose
+from petra.prosumer.plans import Plans
+from petra.prosumer.schedule import Schedule
+
+SPENDABLE = (Purpose.WITHDRAWN, Purpose.MIXED)
+"""Addresses whose notes the wallet can move."""
+
+
+def owned_windows(account: Account) -> set[int]:
+    """Windows of which notes are still the home's."""
+    return {w for w in account.windows if any(account.notes(purpose, w) for purpose in SPENDABLE)}
+
+
+def unmixed_windows(account: Account) -> set[int]:
+    """Windows of which notes are still where the meter issued them."""
+    return {w for w in account.windows if account.notes(Purpose.WITHDRAWN, w)}
+
+
+def move(domain: Domain, note: IssuedNote, to: Address, key: SigningKey) -> Signed[Transact]:
+    """A transfer of one whole note."""
+    n = note.note
+    return sign(domain, Transact((note,), (Note(n.kind, to, n.quantity, n.start, n.end),)), key)
+
+
+class Depositing:
+    """Which deposits are to be made now. The same note always gives the same transaction, whoever died meanwhile."""
+
+    def __init__(
+        self, domain: Domain, schedule: Schedule, account: Account, keychain: Keychain, plans: Plans, rng: Random
+    ) -> None:
+        self._domain, self._schedule, self._account = domain, schedule, account
+        self._keychain, self._plans, self._rng = keychain, plans, rng
+        self._moments: dict[NoteId, int] = {}
+
+    def due(self, window: int, now_s: int, late: Callable[[IssuedNote], None]) -> list[Signed[Transact]]:
+        """The deposits of a window whose moment has come; ask again as long as the ledger lacks them.
+
+        When the deadline is over the meter counts no energy for the window any more: ``late`` is told of such notes,
+        and they stay. Money goes on the bill of the interval that starts next: it has no window of its own.
+        """
+        overdue = now_s >= self._schedule.overdue_s(window)
+        found = []
+        for purpose in SPENDABLE:
+            for note in self._account.notes(purpose, window):
+                if overdue and note.note.kind is not Kind.FA:
+                    late(note)
+                elif self._moment_s(note, window, now_s) <= now_s:
+                    to = self._address(note, window, now_s, overdue)
+                    found.append(move(self._domain, note, to, self._keychain.key(note.note.owner)))
+        return found
+
+    def _moment_s(self, note: IssuedNote, window: int, now_s: int) -> int:
+        moment_s = self._moments.get(note.id)
+        if moment_s is None:
+            moment_s = self._moments[note.id] = self._schedule.deposit_moment_s(window, now_s, self._rng)
+        return moment_s
+
+    def _address(self, note: IssuedNote, window: int, now_s: int, overdue: bool) -> Address:
+        """Where a note goes. One that stood in an order goes where the order said: both were named together already."""
+        known = self._plans.return_of(note.id)
+        if known is not None and not (overdue and self._counts_no_more(known, now_s)):
+            return known
+        signed = self._plans.order_of(note.id)
+        if signed is not None and not overdue:
+            order = signed.order
+            return order.deliver_to if note.id == order.energy.id else order.pay_to
+        to = self._keychain.fresh(Purpose.DEPOSIT, self._schedule.next_window(now_s) if overdue else window)
+        self._plans.return_to(note.id, to)
+        return to
+
+    def _counts_no_more(self, address: Address, now_s: int) -> bool:
+        place = self._keychain.place_of(address)
+        return place is None or now_s >= self._schedule.overdue_s(place.window)

@@ -1,0 +1,130 @@
+"""Orders: one for each note that the home wants to trade, each posted over an identity of its own."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+
+from assets.keys import Address, Digest
+from assets.notes import IssuedNote, Kind, NoteId
+from assets.orders import Order, Side, SignedOrder, sign_order
+from assets.transactions import Domain
+from assets.units import energy_wh
+from petra.prosumer.account import Account
+from petra.prosumer.keychain import Keychain, Purpose
+from petra.prosumer.plans import Planned
+from petra.prosumer.reach import Reach, first_that_answers
+from petra.prosumer.schedule import Schedule
+from petra.strategy import Decision
+
+
+class Holdings:
+    """The mixed notes of a window that are in no order yet."""
+
+    def __init__(self, account: Account, window: int, named: Iterable[NoteId]) -> None:
+        taken = set(named)
+        self.by_kind: dict[Kind, list[IssuedNote]] = {
+            kind: [n for n in account.notes(Purpose.MIXED, window, kind) if n.id not in taken] for kind in Kind
+        }
+
+    @property
+    def sellable(self) -> int:
+        """How many notes can be sold."""
+        return len(self.by_kind[Kind.EPA])
+
+    @property
+    def buyable(self) -> int:
+        """How many notes can be bought and paid for."""
+        return min(len(self.by_kind[Kind.ECA]), len(self.by_kind[Kind.FA]))
+
+
+def drafts(
+    decision: Decision, holdings: Holdings, expires_s: int, interval_s: int, fresh: Callable[[], Address]
+) -> list[Order]:
+    """The orders that carry out a decision, as far as notes are there; a buyer's limit is what its money can pay.
+
+    ``fresh`` gives deposit addresses.
+    """
+    selling = decision.side is Side.SELL
+    energy = holdings.by_kind[Kind.EPA if selling else Kind.ECA]
+    money = holdings.by_kind[Kind.FA]
+    orders = []
+    for i in range(min(decision.notes, holdings.sellable if selling else holdings.buyable)):
+        limit = decision.limit_nano_per_wh
+        if not selling:
+            limit = min(limit, money[i].note.quantity // energy_wh(energy[i].note.quantity, interval_s))
+        if limit < 1:
+            continue
+        orders.append(
+            Order(
+                side=decision.side,
+                energy=energy[i],
+                money=() if selling else (money[i],),
+                limit_nano_per_wh=limit,
+                deliver_to=fresh(),
+                pay_to=fresh(),
+                expires_s=expires_s,
+                least_w=energy[i].note.quantity,
+            )
+        )
+    return orders
+
+
+def planned(
+    orders: Sequence[Order],
+    window: int,
+    now_s: int,
+    schedule: Schedule,
+    domain: Domain,
+    keychain: Keychain,
+    rng: Random,
+    instruction: int | None = None,
+) -> tuple[Planned, ...]:
+    """The orders signed, each for a random moment of what is left of the time."""
+    return tuple(
+        Planned(
+            sign_order(domain, order, *(keychain.key(owner) for owner in order.owners)),
+            schedule.order_moment_s(window, now_s, rng),
+            instruction,
+        )
+        for order in orders
+    )
+
+
+class Posting:
+    """Hands orders to replicas of one bid store."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        bidstores: Sequence[str],
+        reach: Reach,
+        keychain: Keychain,
+        rng: Random,
+        spread_s: float = 0.5,
+    ) -> None:
+        """``spread_s``: real seconds over which orders are spread that are due at one look at the ledger."""
+        self._domain, self._bidstores, self._reach = domain, tuple(bidstores), reach
+        self._keychain, self._rng, self._spread_s = keychain, rng, spread_s
+
+    async def post(self, signed: SignedOrder) -> Digest:
+        """Post one order; the same order may be posted again, and is taken once.
+
+        Raises :class:`bidstore.service.client.Refused`, or :class:`~petra.prosumer.reach.Unserved` if no replica
+        answers: then nobody can tell whether one has taken it.
+        """
+        from bidstore.service.client import HttpClient, Refused, Unreachable, post
+
+        key = self._keychain.key(signed.order.energy.note.owner)
+
+        async def at(url: str) -> Digest:
+            async with self._reach.client() as http:
+                client = HttpClient(url, http)
+                try:
+                    return await post(client, self._domain, signed, key)
+                except Refused as refusal:
+                    if refusal.status >= 500:  # busy: another replica may not be
+                        raise Unreachable from refusal
+                    raise
+
+        await asyncio.sleep(self._rng.uniform(0, self._spread_s))  # not in step with the looking at the ledger
+        return await first_that_answers(self._bidstores, at, (Unreachable,), self._rng)

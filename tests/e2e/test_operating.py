@@ -1,0 +1,147 @@
+"""The commands of docs/operating.md, line by line: from nothing to a home with notes on a chain of its own."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from contracts.network import geth
+from contracts.processes import free_ports
+from dso.desk import keystore
+from petra.cli import app
+from smartmeter import identity
+from tests.e2e.conftest import program
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "operating.md"
+PORTS = ("8545", "8470", "8480", "8490", "8700", "5020")
+READY_S = 120
+PETRA = f'petra() {{ {shlex.quote(sys.executable)} -u -m petra "$@"; }}'
+
+
+def blocks(text: str) -> list[list[str]]:
+    """The commands of the page, a list a block; a document within stays with its command."""
+    found = []
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        found.append(re.findall(r"^.*<<'END'\n(?:.*\n)*?END$|^.+$", block, re.MULTILINE))
+    return found
+
+
+class Operator:
+    """Types what the page says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.running: dict[str, subprocess.Popen] = {}
+
+    def type(self, line: str) -> str:
+        if line.endswith(" &"):
+            return self._start(line)
+        if exported := re.fullmatch(r'export (\w+)="(.*)"', line):
+            self.environment[exported[1]] = exported[2]
+            return ""
+        if re.fullmatch(r"petra [^|<>$;&]*( > \S+)?", line):
+            return self._here(line)
+        done = subprocess.run(
+            ["bash", "-ec", f"umask 077\n{PETRA}\n{line}"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def _here(self, line: str) -> str:
+        """In this process, which saves the seconds that the imports take."""
+        words, _, out = line.partition(" > ")
+        done = CliRunner().invoke(app, shlex.split(words)[1:], env=self.environment)
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+        if out:
+            (self.folder / out).write_text(done.output)
+        return done.output
+
+    def _start(self, line: str) -> str:
+        words, _, rest = line.removesuffix(" &").partition(" > ")
+        out, _, log = rest.partition(" 2> ")
+        with (self.folder / out).open("w") as said, (self.folder / log).open("w") as logged:
+            self.running[line] = subprocess.Popen(
+                [sys.executable, "-u", "-m", "petra", *shlex.split(words)[1:]],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=said,
+                stderr=logged,
+            )
+        return ""
+
+    def wait_until_all_say_something(self) -> None:
+        for line, process in self.running.items():
+            out, log = (self.folder / name for name in re.search(r"> (\S+) 2> (\S+) &", line).groups())
+            # The wallet has nothing to say before its first window.
+            until(lambda out=out, log=log, line=line: out.read_text() or log.read_text() or "wallet run" in line, line)
+            assert process.poll() is None, f"{line}\n{log.read_text()}"
+
+    def end(self) -> None:
+        for line, process in reversed(self.running.items()):
+            process.terminate()
+            assert process.wait(timeout=60) == 0, line
+
+    def kill(self) -> None:
+        for process in self.running.values():
+            process.kill()
+            process.wait()
+
+
+def until(condition, what: str) -> None:
+    end_s = time.monotonic() + READY_S
+    while not condition():
+        assert time.monotonic() < end_s, what
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def operator(tmp_path, monkeypatch, real_part):
+    real_part(geth.find)
+    program("openssl", "openssl is missing; run: apt-get install openssl")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(keystore, "SCRYPT_N", 2)
+    monkeypatch.setattr(identity, "STANDARD_N", identity.LIGHT_N)
+    found = Operator(tmp_path)
+    try:
+        yield found
+    finally:
+        found.kill()
+
+
+def page() -> str:
+    text = PAGE.read_text(encoding="utf-8")
+    for old, new in zip(PORTS, free_ports(len(PORTS)), strict=True):
+        text = text.replace(old, str(new))
+    return text
+
+
+def test_the_page_leads_to_a_home_with_notes(operator) -> None:
+    *setting_up, looking = blocks(page())
+    for block in setting_up:
+        for line in block:
+            operator.type(line)
+            if line.startswith("petra chain network"):
+                operator.wait_until_all_say_something()
+        operator.wait_until_all_say_something()
+    status, wallet, meters = looking
+    until(lambda: "standard sets recorded: 1" in operator.type(status), status)
+    assert "meter 1 on feeder 3: EPA 60000 W" in operator.type(meters)
+    until(lambda: "window 1" in operator.type(wallet).lower(), wallet)
+    operator.end()
+    for log in operator.folder.glob("*.log"):
+        text = log.read_text()
+        assert "Traceback" not in text, f"{log.name}: {text}"
+        assert (operator.folder / "home1.pass").read_text().strip() not in text

@@ -1,0 +1,47 @@
+"""A village's options: what is refused, and that they come back from JSON."""
+
+import json
+
+import pytest
+
+from petra.village.options import Options, parse_replace
+
+
+def test_options_come_back_from_json() -> None:
+    options = Options(homes=6, replicas=3, db="postgres", replace={"meter3": "python my_meter.py"})
+    assert Options.from_json(json.loads(json.dumps(options.to_json()))) == options
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"homes": 1}, "--homes is 1; give 2 to"),
+        ({"speed": 0}, "--speed is 0"),
+        ({"intervals": True}, "--intervals is True"),
+        ({"transport": "memory"}, "--transport is 'memory'; give http or tor"),
+        ({"db": "mysql"}, "give sqlite or postgres"),
+        ({"replicas": 2}, "add --db postgres"),
+        ({"chain": "geth"}, "give anvil, or a node's URL"),
+        ({"chain": "http://127.0.0.1:8545"}, "give --speed 1"),
+        ({"interval_s": 59}, "--interval-s is 59"),
+    ],
+)
+def test_what_is_no_village_is_refused_in_one_sentence(given, says) -> None:
+    with pytest.raises(ValueError, match=says):
+        Options(**given)
+
+
+@pytest.mark.parametrize("values", [{}, [], {**Options().to_json(), "more": 1}])
+def test_other_json_is_refused(values) -> None:
+    with pytest.raises(ValueError, match="not a village's options"):
+        Options.from_json(values)
+
+
+def test_programs_are_replaced_by_name() -> None:
+    assert parse_replace(["meter3=python a.py --x=1"]) == {"meter3": "python a.py --x=1"}
+
+
+@pytest.mark.parametrize("texts", [["meter3"], ["=python"], ["meter3="], ["a=b", "a=c"]])
+def test_a_replacement_that_cannot_be_meant_is_refused(texts) -> None:
+    with pytest.raises(ValueError, match="NAME=COMMAND"):
+        parse_replace(texts)
