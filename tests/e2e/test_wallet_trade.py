@@ -8,6 +8,9 @@ from tests.e2e.test_wallet import world_of as world_of
 
 WINDOW = 2
 
+PATIENCE_S = 300
+"""Programs start slowly on a machine that does much else."""
+
 
 def test_one_window_by_hand_is_mixed_traded_and_deposited_and_then_it_stops(world_of) -> None:
     world = world_of(-1, 1)
@@ -22,18 +25,18 @@ def test_one_window_by_hand_is_mixed_traded_and_deposited_and_then_it_stops(worl
     world.begin(WINDOW)
     for home in world.homes:
         home.start()
-    world.wait(lambda: all("deposit, at" in home.running.log.read_text() for home in world.homes))
+    world.wait(lambda: all("deposit, at" in home.running.log.read_text() for home in world.homes), PATIENCE_S)
     world.to_mix(WINDOW)
-    world.wait(lambda: len(world.mixes(WINDOW)) == world.notes.count)
-    world.wait(lambda: all("offer window" in home.running.log.read_text() for home in world.homes))
+    world.wait(lambda: len(world.mixes(WINDOW)) == world.notes.count, PATIENCE_S)
+    world.wait(lambda: all("offer window" in home.running.log.read_text() for home in world.homes), PATIENCE_S)
     gate_s = world.ledger.grid.start_s(WINDOW) - 12
     world.to(gate_s - 1)
-    world.wait(lambda: len(world.book(WINDOW)) == 2)
+    world.wait(lambda: len(world.book(WINDOW)) == 2, PATIENCE_S)
     world.to(gate_s + 1)
-    world.wait(lambda: world.fills(WINDOW))
+    world.wait(lambda: world.fills(WINDOW), PATIENCE_S)
     world.to_deposit(WINDOW)
     world.to(world.ledger.grid.start_s(WINDOW) + 50)
-    world.wait(lambda: not any(home.is_running for home in world.homes))
+    world.wait(lambda: not any(home.is_running for home in world.homes), PATIENCE_S)
     assert [home.running.process.returncode for home in world.homes] == [0, 0]
     assert not world.at_home(WINDOW)
     said = world.homes[0].running.log.read_text()
