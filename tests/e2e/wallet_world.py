@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from assets.intervals import IntervalGrid
 from assets.keys import SigningKey
-from assets.notes import Kind, issued
+from assets.notes import issued
 from assets.port import NoteStatus
 from assets.transactions import Authorisation, FeederCapacity, PriceChange, Regulate, Settle, Transact, Withdraw, sign
 from contracts import deployments, nodes
