@@ -1,7 +1,7 @@
 """Notes: the assets of the ledger. Source: PETra paper, section "Assets"; DESIGN vocabulary in docs/GLOSSARY.md."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import groupby
 from typing import NewType
@@ -145,14 +145,19 @@ class IssuedNote:
     """Digest of the transaction that created the note."""
     index: int
     """Place among that transaction's outputs, from 0."""
+    _id: NoteId | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def id(self) -> NoteId:
-        """Keccak-256 of three words: the note's, its origin, its index.
+        """Keccak-256 of three words: the note's, its origin, its index. Computed once.
 
         Raises ``EncodingError`` for fields that the words cannot express.
         """
-        return NoteId(keccak(note_word(self.note) + exactly(self.origin, 32) + word(self.index, 16)))
+        if self._id is None:
+            computed = keccak(note_word(self.note) + exactly(self.origin, 32) + word(self.index, 16))
+            object.__setattr__(self, "_id", NoteId(computed))
+            return NoteId(computed)
+        return self._id
 
 
 def owner_runs(notes: Iterable[IssuedNote]) -> tuple[Address, ...]:
