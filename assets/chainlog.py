@@ -60,8 +60,11 @@ class HashChain:
         """The next line: ``body`` with its ``hash``, and a line feed. Raises ``EncodingError``, changing nothing."""
         if "hash" in body:
             raise EncodingError("line.hash: expected no such field, the chain adds it")
-        head = self._hash(body)
-        line = canonical({**body, "hash": DIGEST.encode(head, "line.hash")}) + b"\n"
+        before, after = (canonical(part) for part in _around_hash(body))
+        unsealed = before[:-1] + (b"," if len(before) > 2 < len(after) else b"") + after[1:]
+        head = Digest(keccak(self.head + unsealed))
+        field = f'"hash":"0x{head.hex()}"'.encode()
+        line = b"".join((before[:-1], b"," * (len(before) > 2), field, b"," * (len(after) > 2), after[1:], b"\n"))
         self.head, self.lines = head, self.lines + 1
         return line
 
@@ -88,6 +91,13 @@ class HashChain:
 
     def _hash(self, body: JsonObject) -> Digest:
         return Digest(keccak(self.head + canonical(body)))
+
+
+def _around_hash(body: JsonObject) -> tuple[JsonObject, JsonObject]:
+    """The fields that the canonical encoding puts before ``hash``, and those that it puts behind it."""
+    if any(not isinstance(key, str) for key in body):
+        canonical(body)  # says which
+    return {k: v for k, v in body.items() if k < "hash"}, {k: v for k, v in body.items() if k > "hash"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from petra import boards
 from petra.bills import home_bills
 from petra.conservation import balances
 from petra.inbox import BID_STORE, DSO
-from petra.knowledge import Learnt, Observer, learn
+from petra.knowledge import Learnt, Observer, candidates_of, learn
 from petra.ledgers import gas_total, shown
+from petra.neighbours import learn_as_neighbours
 from petra.simulation import Run
 
 STAGES = ("withdraw", "mix", "trade", "settle", "deposit", "bill", "total")
@@ -56,7 +57,11 @@ def summarise(run: Run, learnt: Sequence[Learnt], ledger_head: Digest) -> dict[s
 
 
 def who_learnt_what(run: Run) -> Sequence[Learnt]:
-    """One row for each kind of observer, and one for each neighbour."""
+    """One row for each kind of observer, and one for each neighbour.
+
+    Neighbours that received nothing, as all do where orders go to the bid store and mixes over a board, are computed
+    together.
+    """
     truth = owners_of_addresses(run)
     inboxes = run.grid.inboxes
     observers = [
@@ -65,11 +70,15 @@ def who_learnt_what(run: Run) -> Sequence[Learnt]:
         Observer(BID_STORE, received=inboxes.received(BID_STORE)),
         Observer(DSO, received=inboxes.received(DSO)),
     ]
-    observers += [
-        Observer(home.name, received=inboxes.received(home.name), own=frozenset({home.number}))
-        for home in run.grid.homes
-    ]
-    return [learn(observer, run.entries, truth) for observer in observers]
+    public = candidates_of(Observer("the public"), run.entries, truth)
+    rows = [learn(observer, run.entries, truth, public) for observer in observers]
+    told = [home for home in run.grid.homes if inboxes.received(home.name)]
+    names = {home.number: home.name for home in run.grid.homes if not inboxes.received(home.name)}
+    by_name = {row.observer: row for row in learn_as_neighbours(names, run.entries, truth, public)}
+    for home in told:
+        observer = Observer(home.name, received=inboxes.received(home.name), own=frozenset({home.number}))
+        by_name[home.name] = learn(observer, run.entries, truth)
+    return [*rows, *(by_name[home.name] for home in run.grid.homes)]
 
 
 def owners_of_addresses(run: Run) -> dict[Address, int]:
