@@ -23,6 +23,7 @@ from petra.scenario import Scenario
 from petra.stopwatch import Stopwatch
 from petra.strategy import PersistenceTrader
 from petra.transports import MemoryTransport, Transport
+from petra.unit_costs import Cost, costs_of
 from petra.wallet import Wallet
 from smartmeter.billing import BillingRecord
 from smartmeter.meter import Meter
@@ -45,6 +46,8 @@ class Run:
     """Wall-clock time by stage, and ``total``."""
     watch: Stopwatch = field(default_factory=Stopwatch)
     """CPU time and memory by stage."""
+    costs: Sequence[Cost] = ()
+    """What was counted and not executed, with what it would have cost; empty if all was executed."""
 
 
 def simulate(
@@ -81,7 +84,9 @@ def simulate(
         bills += _bill_closed(grid, scenario, len(markets), len(bills), watch)
         with watch("reconcile"):
             reconciliation = settle(grid, scenario)
-    return Run(scenario, grid, grid.ledger.entries(), markets, bills, reconciliation, dict(watch.seconds), watch)
+        with watch("unit costs"):
+            costs = costs_of(grid.counts) if grid.counts is not None else []
+    return Run(scenario, grid, grid.ledger.entries(), markets, bills, reconciliation, dict(watch.seconds), watch, costs)
 
 
 def build(scenario: Scenario) -> Microgrid:

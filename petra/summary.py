@@ -8,6 +8,7 @@ from assets.notes import Kind
 from petra import boards
 from petra.bills import home_bills
 from petra.conservation import balances
+from petra.crypto import COUNTED, COUNTED_BANNER
 from petra.inbox import BID_STORE, DSO
 from petra.knowledge import Learnt, Observer, candidates_of, learn
 from petra.ledgers import gas_total, shown
@@ -21,10 +22,12 @@ STAGES = ("withdraw", "mix", "trade", "settle", "deposit", "bill", "total")
 def summarise(run: Run, learnt: Sequence[Learnt], ledger_head: Digest) -> dict[str, object]:
     """The summary as JSON values; ``ledger_head`` is the last hash of ``ledger.jsonl``."""
     scenario, bills = run.scenario, home_bills(run.bills)
+    crypto = {"crypto": _crypto(run)} if run.grid.counts is not None else {}
     outstanding = {b.kind: b.outstanding for b in balances(run.entries, run.bills, scenario.interval_s)}
     peers = [n for market in run.markets for n in market.mix_peers]
     trades = [trade for market in run.markets for trade in market.trades]
     return {
+        **crypto,
         "scenario": scenario.name,
         "seed": scenario.seed,
         "ledger": shown(scenario.ledger),
@@ -53,6 +56,16 @@ def summarise(run: Run, learnt: Sequence[Learnt], ledger_head: Digest) -> dict[s
         "ledger_stats": {"transactions": len(run.entries), "gas_total": gas_total(run.grid.ledger)},
         "ledger_head": "0x" + ledger_head.hex(),
         "seconds": {stage: round(run.seconds.get(stage, 0.0), 3) for stage in STAGES},
+    }
+
+
+def _crypto(run: Run) -> dict[str, object]:
+    """What a run did not execute: absent from the summary of one that executed everything."""
+    return {
+        "mode": COUNTED,
+        "statement": COUNTED_BANNER,
+        "cpu_s": round(sum(cost.cpu_s for cost in run.costs), 3),
+        "operations": [{**asdict(cost), "cpu_s": round(cost.cpu_s, 3)} for cost in run.costs],
     }
 
 
