@@ -157,10 +157,8 @@ def simulate(
     for line in way.account():
         console.print(line, soft_wrap=True)
     console.print(f"Plots and tables: {out / 'report.html'}", soft_wrap=True)
-    console.print(
-        f"Next: {_program()} audit {out}    recomputes every {'' if crypto == COUNTED else 'signature, '}limit and bill from the files",
-        soft_wrap=True,
-    )
+    recomputed = "limit and bill" if crypto == COUNTED else "signature, limit and bill"
+    console.print(f"Next: {_program()} audit {out}    recomputes every {recomputed} from the files", soft_wrap=True)
 
 
 @app.command()

@@ -122,15 +122,10 @@ def _profile_row(stage: str, seconds: float, total_s: float, units: int, peak_mi
 
 def crypto_table(run: Run) -> Table:
     """What was counted and not executed."""
-    rows = [
-        [
-            cost.operation,
-            f"{cost.count:,}",
-            "-" if cost.unit_us is None else f"{cost.unit_us:.3f}",
-            f"{cost.cpu_s:,.1f}",
-        ]
-        for cost in run.costs
-    ]
+    rows = []
+    for cost in run.costs:
+        each = "-" if cost.unit_us is None else f"{cost.unit_us:.3f}"
+        rows.append([cost.operation, f"{cost.count:,}", each, f"{cost.cpu_s:,.1f}"])
     rows.append(["all", "", "", f"{sum(cost.cpu_s for cost in run.costs):,.1f}"])
     note = (
         "None of these was executed, so no signature of this run proves anything. CPU seconds: the counts times what "

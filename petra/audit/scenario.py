@@ -105,9 +105,8 @@ def audit_crypto(summary: Summary, replay: Replay) -> None:
     """
     counted = isinstance(replay.state.domain, CountedDomain)
     if counted != summary.has("crypto"):
-        _refuse(
-            f"crypto is {'missing' if counted else 'there'}, but the ledger's was{'' if counted else ' not'} counted"
-        )
+        was = "counted" if counted else "executed"
+        _refuse(f"crypto is {'missing' if counted else 'there'}, but that of the ledger was {was}")
     if not counted:
         return
     crypto = summary.section("crypto")
