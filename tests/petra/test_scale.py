@@ -62,7 +62,7 @@ def test_trades_are_the_same_but_for_the_digests_of_their_settlements(both):
     texts = [(folder / "trades.csv").read_text() for folder in both[1].values()]
     rows = [sorted(row[:4] + row[5:] for row in csv.reader(text.splitlines())) for text in texts]
     assert rows[0] == rows[1]
-    assert len(rows[0]) > 10
+    assert len(rows[0]) > 4, "the header and some trades"
 
 
 def test_the_ledger_has_the_same_transactions_in_the_same_order(both):
