@@ -140,7 +140,7 @@ def candidates_of(observer: Observer, entries: Sequence[Entry], truth: Truth) ->
                 know(note.owner, pool)
         elif isinstance(tx, Settle):
             for order in (order for fill in tx.fills for order in _sides(fill)):
-                for address in _addresses(order) - homes.keys():
+                for address in [a for a in _addresses(order) if a not in homes]:  # set - keys() would visit all keys
                     know(address, homes[order.energy.note.owner])
     return _intersect(homes, _belonging_together(observer, entries))
 
