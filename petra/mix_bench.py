@@ -165,7 +165,9 @@ def measure(transport: Transport, engine_name: str, members: int, silent: int = 
     table = table_of(engine_name, members, silent, timeout_s)
     (played,) = transport.mix([table])
     if out is not None:
-        log = MixLogFile(table.engine.name, table.session, table.rules, played.start_s, played.log, played.ended_s)
+        log = MixLogFile(
+            table.engine.name, table.session, table.rules, played.start_s, played.log, played.ended_s, played.opening
+        )
         out.write_bytes(encode(log))
     return Measured(
         engine_name,

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from assets.chainlog import Genesis, HashChain, genesis_to_json
 from assets.codec import entry_to_json
+from assets.keys import Digest
 from assets.port import Ledger
 from assets.transactions import Signed, Transact
 from mixer.board import MemoryBoard
@@ -30,6 +31,7 @@ from mixer.engine import DEFAULT_TIMEOUT_S, Engine, Rules
 from mixer.follower import Attempt, Follower, LogEntry, Seat
 from mixer.memo import shared_work
 from mixer.mixing import play
+from mixer.opening import UNOPENED, fresh_opening
 from mixer.session import MixSession
 from petra.boards import view_of
 
@@ -92,6 +94,8 @@ class Played:
     """Seconds until they were: sessions opened, circuits and connections built."""
     traffic: "tuple[Traffic, ...]" = ()
     """By seat; empty in memory."""
+    opening: Digest = UNOPENED
+    """First head of the log: which opening of the session this was."""
 
     @property
     def rounds(self) -> int:
@@ -214,7 +218,7 @@ class BoardTransport:
 
     @contextmanager
     def _failing_in_one_sentence(self) -> Iterator[None]:
-        from mixer.boardservice.errors import BoardLost, BoardMisbehaved, BoardRefusal
+        from mixer.boardservice.errors import AlreadyPlayed, BoardLost, BoardMisbehaved, BoardRefusal
         from petra.onion.errors import NotAnonymous, NotTor
 
         try:
@@ -223,7 +227,7 @@ class BoardTransport:
             raise TransportFailed(str(error)) from error
         except ExceptionGroup as errors:
             first = _first(errors)
-            if isinstance(first, (BoardLost, BoardMisbehaved, BoardRefusal, NotAnonymous, OSError)):
+            if isinstance(first, (AlreadyPlayed, BoardLost, BoardMisbehaved, BoardRefusal, NotAnonymous, OSError)):
                 raise TransportFailed(f"the mix over {self.name} stopped:", str(first)) from first
             raise
 
@@ -260,6 +264,7 @@ class BoardTransport:
             seconds,
             begun[-1] - begun[0],
             tuple(traffic for _, traffic in ended),
+            first.opening,
         )
 
     async def _play_seat(
@@ -328,11 +333,12 @@ def _first(errors: BaseException) -> BaseException:
 
 
 def _in_memory(table: Table) -> Played:
-    board, session = MemoryBoard(), table.session
+    board, session, opening = MemoryBoard(), table.session, fresh_opening()
     started = time.perf_counter()
-    mixing = play(board, [Follower(table.engine, session, table.rules, 0, seat) for seat in table.seats])
+    followers = [Follower(table.engine, session, table.rules, 0, seat, opening) for seat in table.seats]
+    mixing = play(board, followers)
     seconds = time.perf_counter() - started
-    return Played(session, mixing.mixed, mixing.attempts, mixing.log, 0, mixing.ended_s, seconds)
+    return Played(session, mixing.mixed, mixing.attempts, mixing.log, 0, mixing.ended_s, seconds, opening=opening)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
     GET  /v1/board                       the board's address and limits
     PUT  /v1/sessions/{id}               describe a session (JSON); again is no harm. Answers as GET does
-    GET  /v1/sessions/{id}               when it was opened, and the signed head of its empty log
+    GET  /v1/sessions/{id}               when it was opened, the signed head of its empty log, number of records
     POST /v1/sessions/{id}/posts         add a frame (octets); answers with the signed head after it
     GET  /v1/sessions/{id}/events?start  all records from ``start`` on, for as long as one listens
 
@@ -143,7 +143,15 @@ async def _stream(board: RunningBoard, log: SessionLog, author: int, start: int)
 
 def _opened(log: SessionLog) -> Response:
     head = log.head(0)
-    return JSONResponse({"opened_s": log.opened_s, "head": head.head.hex(), "signature": head.signature.hex()})
+    return JSONResponse(
+        {
+            "opened_s": log.opened_s,
+            "nonce": log.nonce.hex(),
+            "head": head.head.hex(),
+            "signature": head.signature.hex(),
+            "count": log.count,
+        }
+    )
 
 
 def _digest(text: str) -> Digest:

@@ -29,6 +29,7 @@ from mixer.boardservice.frame import sign_frame
 from mixer.boardservice.heads import SignedHead, first_head
 from mixer.boardservice.record import Record, author_of, decode_record
 from mixer.boardservice.ticket import HEADER, sign_ticket
+from mixer.opening import UNOPENED
 from mixer.session import MixSession
 
 try:
@@ -90,12 +91,14 @@ class BoardClient:
         self._author = session.index_of(key.address)
         self._path = f"{board.url}/v1/sessions/{session.id.hex()}"
         self._headers = {HEADER: sign_ticket(self._author, session.id, board.key, key).text}
-        self._head = SignedHead(session.id, 0, first_head(session.id, 0))
+        self._head = SignedHead(session.id, 0, UNOPENED)  # until the board has opened the session
         self._chain: list[Digest] = [self._head.head]
         self._signed: dict[int, SignedHead] = {}
         self._opened_s: int | None = None
         self.records: list[Record] = []
         """Everything that the board has shown, checked: the evidence for whatever follows."""
+        self.standing = 0
+        """Records that the log had when the session was opened here."""
         self.traffic = Traffic()
 
     async def __aenter__(self) -> "BoardClient":
@@ -116,6 +119,13 @@ class BoardClient:
         """The board's time as far as it has been read: when the session was opened, or when the last record came."""
         return self.records[-1].at_s if self.records else self._opened_s or 0
 
+    @property
+    def opening(self) -> Digest:
+        """First head of the log: which opening of the session this is. Raises ``ValueError`` before :meth:`open`."""
+        if self._opened_s is None:
+            raise ValueError("open the session first")
+        return self._chain[0]
+
     async def open(self) -> int:
         """Open the session at the board, unless it is open; returns at what time of the board it was.
 
@@ -129,13 +139,17 @@ class BoardClient:
             fields = _fields(answer)
             opened_s = UINT64.decode(fields["opened_s"], "opened_s")
             signature = bytes.fromhex(str(fields["signature"]))
-            head = SignedHead(self._session.id, 0, first_head(self._session.id, opened_s), signature)
+            nonce = bytes.fromhex(str(fields["nonce"]))
+            head = SignedHead(
+                self._session.id, 0, first_head(self._board.key, self._session.id, opened_s, nonce), signature
+            )
+            standing = UINT32.decode(fields["count"], "count")
             if bytes.fromhex(str(fields["head"])) != head.head:
                 raise ValueError("another head")
         except (ValueError, KeyError, TypeError) as error:
             raise BoardMisbehaved("the board's answer about the session cannot be read") from error
         if self._opened_s is None:
-            self._opened_s, self._head, self._chain = opened_s, head, [head.head]
+            self._opened_s, self._head, self._chain, self.standing = opened_s, head, [head.head], standing
         self._believe(head)
         return opened_s
 

@@ -92,6 +92,7 @@ def judge(
             read.entries,
             start_s=read.start_s,
             until_s=read.until_s,
+            opening=read.opening,
         )
         for line in _sentences(read.session, verdict):
             typer.echo(line)
