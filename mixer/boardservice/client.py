@@ -43,6 +43,9 @@ RETRIES = 5
 RETRY_S = 0.25
 """Pause before the first repetition; it doubles every time."""
 
+MAX_ANSWER_BYTES = 16 * 1024
+"""No answer but a stream is longer."""
+
 SILENCE_S = 40
 """A stream that carries nothing for so long, not even a heartbeat, is taken for broken."""
 
@@ -90,7 +93,10 @@ class BoardClient:
         self._http, self._board, self._session, self._key = http, board, session, key
         self._author = session.index_of(key.address)
         self._path = f"{board.url}/v1/sessions/{session.id.hex()}"
-        self._headers = {HEADER: sign_ticket(self._author, session.id, board.key, key).text}
+        self._headers = {
+            HEADER: sign_ticket(self._author, session.id, board.key, key).text,
+            "Accept-Encoding": "identity",
+        }
         self._head = SignedHead(session.id, 0, UNOPENED)  # until the board has opened the session
         self._chain: list[Digest] = [self._head.head]
         self._signed: dict[int, SignedHead] = {}
@@ -190,14 +196,12 @@ class BoardClient:
                     "GET", url, headers=self._headers, timeout=httpx2.Timeout(SILENCE_S)
                 ) as response:
                     if response.status_code != 200:
-                        raise _refusal(response.status_code, await response.aread())
+                        raise _refusal(response.status_code, await _whole(response))
                     async for event in self._events(response):
                         failures = 0
                         yield self._read(event)
             except (httpx2.TransportError, httpx2.StreamError, Busy) as error:
                 failures = await self._pause(failures, error)
-            except httpx2.DecodingError as error:
-                raise BoardMisbehaved("the board's refusal cannot be read") from error
             else:
                 failures = await self._pause(failures, None)
 
@@ -277,21 +281,32 @@ class BoardClient:
         failures = 0
         while True:
             try:
-                response = await self._http.request(method, url, content=body, headers=self._headers)
-                self.traffic.sent_bytes += len(body or b"")
-                if response.is_success:
-                    return response.content
-                raise _refusal(response.status_code, response.content)
-            except (httpx2.TransportError, Busy) as error:
+                async with self._http.stream(method, url, content=body, headers=self._headers) as response:
+                    self.traffic.sent_bytes += len(body or b"")
+                    answer = await _whole(response)
+                    if response.is_success:
+                        return answer
+                    raise _refusal(response.status_code, answer)
+            except (httpx2.TransportError, httpx2.StreamError, Busy) as error:
                 failures = await self._pause(failures, error)
-            except httpx2.DecodingError as error:
-                raise BoardMisbehaved("the board's answer cannot be read") from error
 
     async def _pause(self, failures: int, error: Exception | None) -> int:
         if failures >= RETRIES:
             raise BoardLost(f"the board cannot be reached: {error or 'it ends every stream'}") from error
         await asyncio.sleep(RETRY_S * 2**failures)
         return failures + 1
+
+
+async def _whole(response: "httpx2.Response") -> bytes:
+    """The body of an answer that is no stream, read no further than an answer is long, and never unpacked."""
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise BoardMisbehaved("the board's answer is packed, which nobody asked for")
+    answer = bytearray()
+    async for chunk in response.aiter_raw():
+        answer += chunk
+        if len(answer) > MAX_ANSWER_BYTES:
+            raise BoardMisbehaved(f"the board's answer is longer than {MAX_ANSWER_BYTES} bytes")
+    return bytes(answer)
 
 
 def _fields(answer: bytes) -> JsonObject:

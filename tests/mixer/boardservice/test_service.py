@@ -737,3 +737,37 @@ def test_an_answer_that_cannot_be_read_is_the_boards_fault(community, answer, st
     for what in (BoardClient.open, lambda client: client.post(b"")):
         with pytest.raises(BoardMisbehaved):
             asyncio.run(ask(what))
+
+
+def test_an_answer_longer_than_any_answer_is_not_read_to_its_end(community):
+    c = community(3)
+    sent = []
+
+    class Endless(httpx2.AsyncByteStream):
+        async def __aiter__(self):
+            for _ in range(1000):
+                sent.append(1)
+                yield b" " * 4096
+
+    async def ask():
+        http = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Endless())))
+        board = parse_board("http://x.onion#0x" + "11" * 20)
+        async with BoardClient(http, board, c.session, c.keys[0]) as client:
+            await client.open()
+
+    with pytest.raises(BoardMisbehaved, match="longer than"):
+        asyncio.run(ask())
+    assert len(sent) < 10
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/v1/board", 405)])
+def test_an_unknown_address_is_refused_as_a_problem(boards, method, path, status):
+    async def ask():
+        async with boards.serve() as address, httpx2.AsyncClient(trust_env=False) as http:
+            return await http.request(method, address.url + path)
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert "openapi.json" in answer.json()["detail"]
