@@ -113,6 +113,10 @@ def simulate(
     onion_dir: Annotated[
         Path | None, typer.Option(help="For tor: the folder of a running private network; one is started if not given.")
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="price-taker, zero-intelligence or look-ahead; like the last interval if not given."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files of the run.")] = Path("out/run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of --out that was cut off.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
@@ -137,7 +141,9 @@ def simulate(
             _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
         )
         prepare_folder(out)
-        scenario = replace(scenario, record_in=out / "deployments", resume=resume)
+        scenario = replace(scenario, record_in=out / "deployments", resume=resume, strategy=strategy)
+        if strategy is not None:
+            scenario = replace(scenario, name=f"{scenario.name}; strategy {strategy}")
         with (
             open_transport(transport, onion_dir, reach=ledger, say=console.print) as way,
             _progress(console) as progress,

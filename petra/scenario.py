@@ -34,6 +34,8 @@ class Scenario:
     """Folder that tells which ledger a run on a node deployed, so that the run can be resumed."""
     resume: bool = False
     """Whether to go on with the run recorded there."""
+    strategy: str | None = None
+    """Name of the homes' strategy (:mod:`petra.strategies`); ``None``: :class:`~petra.strategy.PersistenceTrader`."""
 
     @property
     def start_s(self) -> int:

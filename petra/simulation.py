@@ -19,7 +19,7 @@ from petra.microgrid import Home, Microgrid, SimulatedLedger
 from petra.resume import ResumedLedger
 from petra.scenario import Scenario
 from petra.stopwatch import Stopwatch
-from petra.strategy import PersistenceTrader
+from petra.strategy import PersistenceTrader, Strategy
 from petra.transports import Transport
 from petra.wallet import Wallet
 from smartmeter.billing import BillingRecord
@@ -117,6 +117,7 @@ def _open(scenario: Scenario, dso: Address) -> SimulatedLedger:
 def _home(scenario: Scenario, profile: HomeProfile, ledger: SimulatedLedger) -> Home:
     label = f"home {profile.home}"
     seed = scenario.seed
+    net_wh = net_after_battery(profile, scenario.interval_s)
     return Home(
         number=profile.home,
         meter=Meter(
@@ -129,9 +130,19 @@ def _home(scenario: Scenario, profile: HomeProfile, ledger: SimulatedLedger) -> 
             scenario.gate_s,
         ),
         wallet=Wallet(ledger.domain, ledger.grid, ThrowAwayKeys(seed, f"{label} wallet")),
-        strategy=PersistenceTrader(seed, profile.home),
-        net_wh=net_after_battery(profile, scenario.interval_s),
+        strategy=_strategy(scenario, profile.home, net_wh, ledger),
+        net_wh=net_wh,
     )
+
+
+def _strategy(scenario: Scenario, home: int, net_wh: Sequence[int], ledger: SimulatedLedger) -> Strategy:
+    if scenario.strategy is None:
+        return PersistenceTrader(scenario.seed, home)
+    from petra.strategies import named
+    from petra.strategies.simulated import Simulated
+
+    drawn = {"seed": scenario.seed, "home": home} if scenario.strategy == "zero-intelligence" else {}
+    return Simulated(named(scenario.strategy, **drawn), net_wh, ledger.price_at, scenario.interval_s)
 
 
 def _bill_closed(

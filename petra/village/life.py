@@ -30,7 +30,7 @@ from smartmeter.identity import LIGHT_N
 OPTIONS = "options.json"
 LEAD_S = 180
 """On a chain whose time is the world's: seconds for set-up before interval 0, at least."""
-READY_S = 180.0
+READY_S = 360.0
 """How long set-up may wait for a process."""
 ASK_S = 2.0
 """Real seconds between two looks at the meters' books."""
