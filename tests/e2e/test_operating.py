@@ -1,5 +1,6 @@
 """The commands of docs/operating.md, line by line: from nothing to a home with notes on a chain of its own."""
 
+import json
 import os
 import re
 import shlex
@@ -21,7 +22,8 @@ from tests.e2e.conftest import program
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operating.md"
 PORTS = ("8545", "8470", "8480", "8490", "8700", "5020")
-READY_S = 120
+READY_S = 600
+"""Only a bound: alone on two cores all are ready within seconds."""
 PETRA = f'petra() {{ {shlex.quote(sys.executable)} -u -m petra "$@"; }}'
 
 
@@ -145,3 +147,36 @@ def test_the_page_leads_to_a_home_with_notes(operator) -> None:
         text = log.read_text()
         assert "Traceback" not in text, f"{log.name}: {text}"
         assert (operator.folder / "home1.pass").read_text().strip() not in text
+
+
+@pytest.mark.soak
+def test_over_tor_as_the_page_says_all_addresses_are_onion_services_that_stay(operator) -> None:
+    program("tor", "tor is missing; run: apt-get install tor")
+    _, setting_up, services, *_ = blocks(page())
+    operator.type("petra onion up --dir onion")
+    try:
+        for line in [*setting_up, *services]:
+            if name := re.match(r"cat > (board|bidstore|relay)\.toml", line):
+                onion = f'onion_dir = "onion"\nonion_key_file = "{name[1]}.onion"'
+                line = re.sub(r"^port = .*$", onion, line, flags=re.MULTILINE)
+            operator.type(line)
+            if line.startswith("petra chain network"):
+                operator.wait_until_all_say_something()
+        operator.wait_until_all_say_something()
+        found = {}
+        for role in ("board", "bidstore", "relay"):
+            said = json.loads((operator.folder / f"{role}.out").read_text())
+            assert said["anonymous"] is True
+            found[role] = said[role]
+            assert re.search(r"http://[a-z2-7]{56}\.onion", found[role])
+        book = f"petra bidstore book --url {found['bidstore']} --power-w 3600 --start 1 --onion-dir onion"
+        assert operator.type(book) == "", "asked through Tor, the book is empty"
+        relaying = next(line for line in operator.running if line.startswith("petra relay"))
+        operator.running[relaying].terminate()
+        assert operator.running.pop(relaying).wait(timeout=60) == 0
+        operator.type(relaying)
+        operator.wait_until_all_say_something()
+        assert json.loads((operator.folder / "relay.out").read_text())["relay"] == found["relay"]
+        operator.end()
+    finally:
+        operator.type("petra onion down --dir onion")
