@@ -58,12 +58,20 @@ class CounterState:
 
 
 def advance(
-    state: CounterState | None, time_ms: int, raw_wh: int, *, max_power_w: int, step_wh: int, wraps_at_wh: int | None
+    state: CounterState | None,
+    time_ms: int,
+    raw_wh: int,
+    *,
+    max_power_w: int,
+    step_wh: int,
+    wraps_at_wh: int | None,
+    late_since_ms: int | None = None,
 ) -> tuple[CounterState, Cause]:
     """The state after a reading, and what the reading was.
 
-    ``max_power_w`` is the most that the connection can carry, ``step_wh`` the counter's resolution. Raises
-    ``ValueError`` for a negative reading.
+    ``max_power_w`` is the most that the connection can carry, ``step_wh`` the counter's resolution.
+    ``late_since_ms``: the earliest of the late readings since the state; when the clock was set back, the device
+    counted from then on. Raises ``ValueError`` for a negative reading.
     """
     if raw_wh < 0:
         raise ValueError("a counter is not negative")
@@ -75,12 +83,13 @@ def advance(
     def possible(delta_wh: int, since_ms: int) -> bool:
         return 0 <= delta_wh <= max_power_w * (time_ms - since_ms) // MS_PER_HOUR + 2 * step_wh
 
+    since_ms = state.time_ms if late_since_ms is None else min(late_since_ms, state.time_ms)
     delta_wh = raw_wh - state.raw_wh
-    if possible(delta_wh, state.time_ms):
+    if possible(delta_wh, since_ms):
         return CounterState(time_ms, raw_wh, state.total_wh + delta_wh), Cause.NORMAL
-    if wraps_at_wh is not None and delta_wh < 0 and possible(delta_wh + wraps_at_wh, state.time_ms):
+    if wraps_at_wh is not None and delta_wh < 0 and possible(delta_wh + wraps_at_wh, since_ms):
         return CounterState(time_ms, raw_wh, state.total_wh + delta_wh + wraps_at_wh), Cause.ROLLOVER
-    if delta_wh < 0 and possible(raw_wh, state.time_ms):
+    if delta_wh < 0 and possible(raw_wh, since_ms):
         return CounterState(time_ms, raw_wh, state.total_wh + raw_wh), Cause.RESET
     agrees = state.doubts > 0 and time_ms > state.doubted_ms and possible(raw_wh - state.doubted_wh, state.doubted_ms)
     doubts = state.doubts + 1 if agrees else 1

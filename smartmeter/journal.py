@@ -111,7 +111,7 @@ class Journal:
             )
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._roll_back()
             raise
 
     def use(self) -> int:
@@ -123,13 +123,13 @@ class Journal:
                 "SELECT id, counter, time_ms, raw_wh, step_wh FROM reading WHERE id > ? ORDER BY id", (used,)
             ).fetchall()
             for number, counter, time_ms, raw_wh, step_wh in rows:
-                cause = self._use(counter, time_ms, raw_wh, step_wh)
+                cause = self._use(number, counter, time_ms, raw_wh, step_wh)
                 self._db.execute("UPDATE reading SET cause = ? WHERE id = ?", (cause.value, number))
             if rows:
                 self._db.execute("UPDATE progress SET used = ?", (rows[-1][0],))
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._roll_back()
             raise
         return len(rows)
 
@@ -210,6 +210,10 @@ class Journal:
         again.use()
         return again, again.dump() == mine
 
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # SQLite ends it itself when the disk is full
+            self._db.execute("ROLLBACK")
+
     def _time(self, question: str, *values: object) -> int | None:
         row = self._db.execute(question, values).fetchone()
         return None if row is None else int(row[0])
@@ -240,21 +244,28 @@ class Journal:
         tables = ("reading", "state", "boundary", "progress", "clock")
         return [row for table in tables for row in self._db.execute(f"SELECT * FROM {table} ORDER BY 1, 2")]  # noqa: S608
 
-    def _use(self, counter: str, time_ms: int, raw_wh: int, step_wh: int) -> Cause:
+    def _use(self, number: int, counter: str, time_ms: int, raw_wh: int, step_wh: int) -> Cause:
         row = self._db.execute(
             "SELECT time_ms, raw_wh, total_wh, doubted_ms, doubted_wh, doubts, quality FROM state WHERE counter = ?",
             (counter,),
         ).fetchone()
         before, pending = (None, Quality.MEASURED) if row is None else (CounterState(*row[:6]), Quality(row[6]))
         limits = self._limits[counter]
-        after, cause = advance(
-            before,
-            time_ms,
-            raw_wh,
-            max_power_w=limits.max_power_w,
-            step_wh=max(limits.step_wh, step_wh),
-            wraps_at_wh=limits.wraps_at_wh,
-        )
+
+        def judged(late_since_ms: int | None = None) -> tuple[CounterState, Cause]:
+            return advance(
+                before,
+                time_ms,
+                raw_wh,
+                max_power_w=limits.max_power_w,
+                step_wh=max(limits.step_wh, step_wh),
+                wraps_at_wh=limits.wraps_at_wh,
+                late_since_ms=late_since_ms,
+            )
+
+        after, cause = judged()
+        if cause in (Cause.JUMP, Cause.EXCHANGE, Cause.RESET, Cause.ROLLOVER):
+            after, cause = judged(self._late_since(number, counter))
         if cause is Cause.LATE:
             return cause
         if cause is not Cause.JUMP:
@@ -275,6 +286,19 @@ class Journal:
             ),
         )
         return cause
+
+    def _late_since(self, number: int, counter: str) -> int | None:
+        """The earliest of the late readings between reading ``number`` and the one that was used before it."""
+        rows = self._db.execute(
+            "SELECT time_ms, cause FROM reading WHERE counter = ? AND id < ? ORDER BY id DESC", (counter, number)
+        )
+        earliest_ms: int | None = None
+        for time_ms, cause in rows:
+            if Cause(cause) is Cause.LATE:
+                earliest_ms = time_ms if earliest_ms is None else min(earliest_ms, time_ms)
+            elif Cause(cause) is not Cause.JUMP:
+                break
+        return earliest_ms
 
     def _cross(
         self, counter: str, before: CounterState, after: CounterState, ending: Quality, here: Quality

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -13,6 +14,9 @@ from smartmeter.profile import COUNTERS, Profile
 from smartmeter.registers import RegisterError
 
 log = logging.getLogger("petra.meter")
+
+STALE_S = 3.0
+"""A reading that took so long is none: the process hung meanwhile, and nobody knows when the device showed it."""
 
 
 class Poller:
@@ -90,7 +94,7 @@ class Poller:
             self._journal.use()
 
     async def _read(self, name: str, analyser: Analyser) -> list[Reading]:
-        time_ms = self._clock.now_ms()
+        time_ms, began_s = self._clock.now_ms(), time.monotonic()
         try:
             sample = await analyser.sample()
         except (Unreachable, RegisterError) as failure:
@@ -101,6 +105,9 @@ class Poller:
         if name in self.silent:
             log.info("analyser %s answers again", name)
             self.silent.discard(name)
+        if time.monotonic() - began_s > STALE_S:
+            log.warning("analyser %s: reading it took longer than %.0f s; it is read again", name, STALE_S)
+            return []
         values = ((sample.import_wh, sample.import_step_wh), (sample.export_wh, sample.export_step_wh))
         return [
             Reading(f"{name}/{counter}", time_ms, sample.words, raw_wh, step_wh)

@@ -81,10 +81,11 @@ class Queue:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite ends it itself when the disk is full
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def add(self, digest: Digest, body: bytes, tx: Withdraw | Transact | Cancel) -> bool:
         """Take a transaction, durably; ``False`` if it was there. Raises :class:`InTheWay`."""

@@ -85,7 +85,8 @@ class CommitmentBook:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany(sql, rows)
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite ends it itself when the disk is full
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")

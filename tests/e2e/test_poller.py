@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -118,3 +119,33 @@ def test_polling_ends_even_if_the_client_swallows_that_it_is_cancelled(tmp_path:
         assert done == {polling}
 
     asyncio.run(run())
+
+
+def test_what_was_read_while_the_process_hung_is_not_taken_for_a_reading_of_before(tmp_path, monkeypatch) -> None:
+    """Its time was noted, then the machine stood still: nobody can say any more when the device showed this."""
+    monkeypatch.setattr("smartmeter.poller.STALE_S", 0.2)
+    counted = iter(range(1, 1_000_000))
+
+    async def body() -> None:
+        async with playing(device(PROFILES["sdm630"], lambda: (next(counted), 0))) as (port,):
+            journal, reading = poller(tmp_path, {"grid": ("sdm630", port)})
+            await reading.once()
+            assert len(journal.raw()) == 2
+            (_, analyser), *_ = next(iter(reading._on.values()))
+            sample = analyser.sample
+
+            async def hangs():
+                time.sleep(0.3)
+                return await sample()
+
+            monkeypatch.setattr(analyser, "sample", hangs)
+            await reading.once()
+            assert len(journal.raw()) == 2
+            assert reading.silent == set()
+            monkeypatch.setattr(analyser, "sample", sample)
+            await reading.once()
+            assert len(journal.raw()) == 4
+            reading.close()
+            journal.close()
+
+    asyncio.run(body())

@@ -239,3 +239,32 @@ def test_a_counter_that_moves_in_coarse_steps_is_not_taken_for_an_exchanged_one(
         assert book.replayed()[1]
     assert found[100] == (False, 2_000)
     assert found[1][0], "of a fine counter, such steps are another device's"
+
+
+def late_ones(first_m: int, last_m: int, from_wh: int, step_wh: int) -> list[tuple[int, int]]:
+    return [(m * MINUTE, from_wh + step_wh * (m - first_m)) for m in range(first_m, last_m + 1)]
+
+
+def test_what_was_counted_while_the_clock_was_set_back_is_not_taken_for_an_exchange() -> None:
+    """The clock is 28 minutes fast, and then right again: 10 kW meanwhile, all of it counted, none of it impossible."""
+    points = steady(0, 10, 0)
+    points += [((m + 28) * MINUTE, 100 + 166 * (m - 10)) for m in range(11, 31)]  # fast
+    shown = points[-1][1]
+    points += late_ones(31, 58, shown + 166, 166)  # right again, and not used until time has caught up
+    points += late_ones(59, 65, points[-1][1] + 166, 166)
+    book = feed(points)
+    assert {cause for _, cause in book.causes(C)} == {Cause.FIRST, Cause.LATE}
+    book.append([Reading(C, 61 * HOUR // 60 * 60, bytes(8), points[-1][1])])
+    book.use()
+    (total_wh,) = book._db.execute("SELECT total_wh FROM state").fetchone()
+    assert total_wh == points[-1][1]
+    again, same = book.replayed()
+    assert same
+    again.close()
+
+
+def test_after_the_clock_was_set_back_more_than_the_connection_carries_is_still_impossible() -> None:
+    points = [*steady(0, 60, 0), *late_ones(50, 60, 600, 10)]
+    points += [(m * MINUTE, 100_000 + m) for m in (61, 62, 63)]
+    book = feed(points)
+    assert [cause for _, cause in book.causes(C)][-3:] == [Cause.JUMP, Cause.JUMP, Cause.EXCHANGE]

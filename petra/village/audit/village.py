@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from petra.prosumer.seed import HomeSeed
 
 CHAOS = "chaos.json"
+BELIEF_S = 60
+"""After so many real seconds a meter believes a clock that was set."""
 LATENCY_S = 3
 """How long a device may take to answer, in real seconds: what the meter allows it."""
 
@@ -44,8 +46,9 @@ def audit_village(folder: Path) -> tuple[Part, ...]:
     if not (run / "ledger.jsonl").is_file():
         raise NotAudited(f"{folder} has no run to audit; write it first: petra village report {folder}")
     happened = read_chaos(folder)
-    speed = options.get("speed", 1)
-    slack_ms = int(LATENCY_S * 1000 * (speed if isinstance(speed, int | float) else 1))
+    given = options.get("speed", 1)
+    speed = float(given) if isinstance(given, int | float) else 1.0
+    slack_ms = int(LATENCY_S * 1000 * speed)
     parts = [_audit_run(run)]
     try:
         with (run / "ledger.jsonl").open("rb") as file:
@@ -54,7 +57,7 @@ def audit_village(folder: Path) -> tuple[Part, ...]:
         gate_s = int(json.loads((run / "summary.json").read_bytes())["gate_s"])
     except (LogTampered, OSError, ValueError, KeyError, TypeError) as error:
         raise NotAudited(f"{run} cannot be read ({error}); write it again: petra village report {folder}") from None
-    homes = list(_homes(folder, happened))
+    homes = list(_homes(folder, happened, speed))
     if not homes:
         raise NotAudited(f"{folder} has no meters; give the folder of a village")
     bills = {home.number: home.evidence.bills for home in homes}
@@ -119,7 +122,7 @@ def read_chaos(folder: Path) -> tuple[Happened, ...]:
         raise NotAudited(f"{path} is damaged ({error}); remove it to audit without it") from None
 
 
-def _homes(folder: Path, happened: tuple[Happened, ...]) -> Iterator[_Home]:
+def _homes(folder: Path, happened: tuple[Happened, ...], speed: float) -> Iterator[_Home]:
     from smartmeter.audit import verify_meter
     from smartmeter.folder import MeterFolder
 
@@ -129,7 +132,7 @@ def _homes(folder: Path, happened: tuple[Happened, ...]) -> Iterator[_Home]:
         journal, book = meter.journal(), meter.book()
         try:
             problems = verify_meter(journal, book, meter.wiring).problems
-            skews = tuple(Skew(*h.simulated_ms, h.skew_ms) for h in happened if h.victim == place.name and h.skew_ms)
+            skews = tuple(_skew(h, speed) for h in happened if h.victim == place.name and h.skew_ms)
             truth = read_truth(folder / "homes" / f"home{place.name[5:]}.csv", meter.config.ledger.genesis_s)
             evidence = MeterEvidence(
                 place.name, meter.config.number, tuple(book.bills()), tuple(journal.raw()), problems, truth, skews
@@ -139,6 +142,12 @@ def _homes(folder: Path, happened: tuple[Happened, ...]) -> Iterator[_Home]:
             book.close()
         passphrase = (place / "passphrase").read_text(encoding="utf-8").rstrip("\n")
         yield _Home(meter.config.number, evidence, meter.secrets(passphrase).seed)
+
+
+def _skew(happened: Happened, speed: float) -> Skew:
+    """When a meter's time was wrong: until it believed its clock, which was right again."""
+    since_ms, until_ms = happened.simulated_ms
+    return Skew(since_ms, until_ms + int((BELIEF_S + LATENCY_S) * 1000 * speed), happened.skew_ms)
 
 
 def read_truth(path: Path, genesis_s: int) -> Truth:

@@ -36,4 +36,5 @@ if __name__ == "__main__":
         return (DoubleCountingJournal if len(opened) == 1 else Journal)(path, *arguments, **named)
 
     folder.Journal = once
-    app(["meter", "run", *sys.argv[1:]])
+    place = Path(sys.argv[-1])
+    app(["meter", "run", str(place), "--password-file", str(place / "passphrase")])
