@@ -94,7 +94,8 @@ class Plan:
 
     def tor(self) -> Program:
         """A private Tor network."""
-        return Program("tor", "tor", ("petra", "village", "tor", str(self.layout.folder)), says="socks", patience_s=TOR_S)
+        command = ("petra", "village", "tor", str(self.layout.folder))
+        return Program("tor", "tor", command, says="socks", patience_s=TOR_S)
 
     def services(self, database: str) -> list[Program]:
         """Board, relay, bid store and the DSO's service."""
