@@ -98,7 +98,8 @@ def down(folder: Folder) -> None:
 def report(folder: Folder, as_json: AsJson = False) -> None:
     """What a village did, from ledger, meters, DSO and wallets; writes DIR/run for `petra audit`. Ends nothing."""
     with one_sentence_errors():
-        from petra.village.report import make_report, text
+        from petra.village.report import make_report
+        from petra.village.report_text import text
 
         found = make_report(folder)
         typer.echo(json.dumps(found, indent=1) if as_json else text(found))

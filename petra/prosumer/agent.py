@@ -259,12 +259,20 @@ class Agent:
         if self._memory.instructions(window):
             self._plans.plan(window, ())  # the owner's word goes before the strategy's
             return
-        told = await self._situation(window, self.now_s)
+        try:
+            told = await self._situation(window, self.now_s)
+        except Exception as failure:  # the ledger cannot be read: the next look tries again
+            self._begun.discard(Step(Stage.OFFER, window))
+            self.troubles.failed("ledger", failure)
+            return
         decision = None
-        if told is not None and told.last_net_wh is not None:
-            decision = await self._strategy_thread.do(lambda: self._home.strategy.decide(told))
-        self.troubles.works("strategy")
-        self._plan(window, decision, None)
+        try:
+            if told is not None and told.last_net_wh is not None:
+                decision = await self._strategy_thread.do(lambda: self._home.strategy.decide(told))
+            self.troubles.works("strategy")
+        finally:
+            if self._plans.of(window) is None:  # a strategy that fails decides nothing; the owner still may
+                self._plan(window, decision, None)
 
     async def _situation(self, window: int, now_s: int) -> Situation | None:
         """What the strategy is told; ``None`` if the DSO has announced no price."""

@@ -30,7 +30,7 @@ from smartmeter.identity import LIGHT_N
 OPTIONS = "options.json"
 LEAD_S = 180
 """On a chain whose time is the world's: seconds for set-up before interval 0, at least."""
-READY_S = 180.0
+READY_S = 360.0
 """How long set-up may wait for a process."""
 ASK_S = 2.0
 """Real seconds between two looks at the meters' books."""
@@ -166,7 +166,7 @@ class Village:
         genesis_s = scene.start_s if ours else self._soon(int(w3.eth.get_block("latest")["timestamp"]))
         addresses = {i: address for i, (address, _) in keys.items()}
         ledger = founding.found_ledger(w3, base.node, self.layout, scene, genesis_s, self.options.intervals, addresses)
-        accounts = founding.relayer_keys(w3, plan.relaying(self.options), ours)
+        accounts = founding.relayer_keys(w3, plan.relaying(self.options))
         founding.make_tokens(self.layout.desk)
         if ours:
             founding.request(w3, "evm_setAutomine", [False])

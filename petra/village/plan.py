@@ -15,6 +15,9 @@ RELAYER_KEY = "PETRA_RELAYER_KEY"
 TICK_MS = 500
 """Real milliseconds from block to block."""
 
+TOR_S = 330.0
+"""How long a Tor network may take, in real seconds: 15 on an idle machine, minutes on a very busy one."""
+
 STATE_S = 2
 """How often anvil writes its state, in seconds: what a chain node that is killed loses."""
 
@@ -91,7 +94,8 @@ class Plan:
 
     def tor(self) -> Program:
         """A private Tor network."""
-        return Program("tor", "tor", ("petra", "village", "tor", str(self.layout.folder)), says="socks", patience_s=170)
+        command = ("petra", "village", "tor", str(self.layout.folder))
+        return Program("tor", "tor", command, says="socks", patience_s=TOR_S)
 
     def services(self, database: str) -> list[Program]:
         """Board, relay, bid store and the DSO's service."""

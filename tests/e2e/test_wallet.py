@@ -37,7 +37,7 @@ def finish(world, t, homes, orders):
 
 
 def test_two_windows_are_traded_and_a_wallet_killed_and_lost_in_a_mix_gets_its_notes_back(world_of) -> None:
-    world = world_of(-1, 1, 0, mix_timeout_s=8)
+    world = world_of(-1, 1, 0, mix_timeout_s=15)
     world.serve_all()
     world.open_homes()
     world.begin(2)

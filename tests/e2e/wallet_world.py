@@ -282,7 +282,7 @@ class World:
         with urllib.request.urlopen(f"{self.bidstore}/v1/orders?{query}", timeout=10) as answer:
             return json.load(answer)["orders"]
 
-    def wait(self, what, seconds=60):
+    def wait(self, what, seconds=300):
         """Wait in real time until ``what()`` holds."""
         until = time.monotonic() + seconds
         while not (found := what()):

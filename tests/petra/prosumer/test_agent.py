@@ -112,6 +112,38 @@ def test_a_strategy_that_fails_costs_its_home_the_trade_only() -> None:
     assert world.homes[0].events.count(("trouble", None)) == 1
 
 
+class Unpriced(SpecLedger):
+    """A node that fails when it is asked for prices the first times."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.failures = 3
+
+    def price_at(self, t):
+        if self.failures and t == 2:
+            self.failures -= 1
+            raise NodeUnreachable("nobody answers")
+        return super().price_at(t)
+
+
+def test_prices_that_cannot_be_read_are_asked_for_again() -> None:
+    world = World(-1, 1, ledger=Unpriced)
+    assert matched(played(world)) == [-1, 1]
+    assert world.homes[0].troubles | world.homes[1].troubles == {"ledger"}
+
+
+def test_an_owner_may_instruct_though_the_strategy_failed() -> None:
+    world = World(-1, 1)
+    world.homes[0].strategy = Raises()
+
+    def instruct(world):
+        home = world.homes[0]
+        if ("offer", 2) in home.events and not all_instructions(home):
+            home.state.add_instruction(2, Side.SELL, 1, 90_000)
+
+    assert matched(played(world, each=instruct)) == [-1, 1]
+
+
 def test_without_readings_nothing_is_offered() -> None:
     world = World(-1, 1)
     world.homes[0].readings.value = None
