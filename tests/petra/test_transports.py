@@ -101,6 +101,9 @@ class Breaking(httpx2.AsyncBaseTransport):
             raise httpx2.ConnectError("the way is gone")
         return await self._inner.handle_async_request(request)
 
+    async def aclose(self):
+        await self._inner.aclose()
+
 
 @pytest.mark.parametrize("posts", [-1, 1], ids=["before it connects", "in the mix"])
 def test_a_member_whose_connection_breaks_is_excluded_and_the_others_mix(table_and_ledger, monkeypatch, posts):
