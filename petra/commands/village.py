@@ -98,7 +98,8 @@ def down(folder: Folder) -> None:
 def report(folder: Folder, as_json: AsJson = False) -> None:
     """What a village did, from ledger, meters, DSO and wallets; writes DIR/run for `petra audit`. Ends nothing."""
     with one_sentence_errors():
-        from petra.village.report import make_report, text
+        from petra.village.report import make_report
+        from petra.village.report_text import text
 
         found = make_report(folder)
         typer.echo(json.dumps(found, indent=1) if as_json else text(found))
@@ -127,16 +128,7 @@ def tor(folder: Folder) -> None:
         from petra.village.layout import Layout
         from petra.village.tor import keep
 
-        keep(Layout(folder).of("tor") / "network")
-
-
-@app.command("state-bills", hidden=True)
-def state_bills(folder: Folder, last: Annotated[int, typer.Option(min=0)]) -> None:
-    """State every meter's bills to the DSO."""
-    with one_sentence_errors():
-        from petra.village.statements import state_all
-
-        typer.echo(f"{state_all(folder, last)} statements booked")
+        keep(folder, Layout(folder).of("tor") / "network")
 
 
 app.command(hidden=True)(village_chaos.links)

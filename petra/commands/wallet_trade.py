@@ -115,7 +115,7 @@ async def _one_window(folder: "WalletFolder", secrets: "HomeSeed", window: int, 
 
     state = folder.state(secrets)
     try:
-        home = home_of(folder, secrets, state, reach, tell)  # type: ignore[arg-type]
+        home = home_of(folder, secrets, state, reach, tell)
         agent, stop = Agent(home), asyncio.Event()
         schedule = schedule_of(folder.config, home.readings)
         working = asyncio.create_task(agent.run(stop))

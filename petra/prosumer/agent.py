@@ -36,9 +36,6 @@ from petra.prosumer.troubles import Troubles
 from petra.prosumer.worker import Worker
 from petra.strategy import Decision, Situation, Strategy
 
-REPOST_S = 2.0
-"""Real seconds after which an order that no replica answered for is posted again."""
-
 LOOK_AHEAD_S, MOST_AHEAD = 86_400, 96
 """How far ahead prices are looked up for the strategy: seconds, and intervals."""
 
@@ -98,6 +95,8 @@ class Home:
     """Real seconds."""
     spread_s: float = 0.5
     """Real seconds over which requests are spread that are due at one look at the ledger."""
+    repost_s: float = 2.0
+    """Real seconds after which an order is posted again that no replica answered for."""
 
 
 class Agent:
@@ -227,6 +226,8 @@ class Agent:
         """Play every session that a note of the home is in, all at the same time."""
         sessions = self._members.sessions(self._home.domain, window, self._schedule.mix_s(window))
         own = own_sessions(sessions, self._home.keychain)
+        if not own and not self._account.notes(Purpose.WITHDRAWN, window):
+            return
         self._say("mix", window, sessions=len(own))
         if own and self._mixing is None:
             self.troubles.failed("board", ValueError("no board is configured"))
@@ -258,12 +259,20 @@ class Agent:
         if self._memory.instructions(window):
             self._plans.plan(window, ())  # the owner's word goes before the strategy's
             return
-        told = await self._situation(window, self.now_s)
+        try:
+            told = await self._situation(window, self.now_s)
+        except Exception as failure:  # the ledger cannot be read: the next look tries again
+            self._begun.discard(Step(Stage.OFFER, window))
+            self.troubles.failed("ledger", failure)
+            return
         decision = None
-        if told is not None and told.last_net_wh is not None:
-            decision = await self._strategy_thread.do(lambda: self._home.strategy.decide(told))
-        self.troubles.works("strategy")
-        self._plan(window, decision, None)
+        try:
+            if told is not None and told.last_net_wh is not None:
+                decision = await self._strategy_thread.do(lambda: self._home.strategy.decide(told))
+            self.troubles.works("strategy")
+        finally:
+            if self._plans.of(window) is None:  # a strategy that fails decides nothing; the owner still may
+                self._plan(window, decision, None)
 
     async def _situation(self, window: int, now_s: int) -> Situation | None:
         """What the strategy is told; ``None`` if the DSO has announced no price."""
@@ -345,12 +354,12 @@ class Agent:
             if refusal.reason in TAKEN:
                 self._taken.add(order_id)
             elif refusal.reason in TRY_AGAIN:
-                await asyncio.sleep(REPOST_S)
+                await asyncio.sleep(self._home.repost_s)
             else:
                 self._fates.refused(order_id, self.now_s or 0, refusal.reason)
                 self.troubles.failed("bidstore", refusal)
         except Exception:
-            await asyncio.sleep(REPOST_S)
+            await asyncio.sleep(self._home.repost_s)
             raise
         finally:
             self._busy.discard(order_id)
@@ -370,7 +379,7 @@ class Agent:
     def _too_late(self, note: IssuedNote, window: int) -> None:
         if note.id not in self._late:
             self._late.add(note.id)
-            self._say("note too late to count", window, kind=Kind(note.note.kind).name)
+            self._say("note too late to count", window, note=Kind(note.note.kind).name)
 
     # --- Telling ------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 def with_strategy(text: str, strategy: StrategyConfig, path: Path) -> str:
     """The configuration ``text`` with another strategy. Raises :class:`WalletConfigError` if more would change."""
     kept, ours = [], False
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if _TABLE.match(line):
             ours = _OURS.match(line) is not None
         if not ours:
@@ -49,23 +49,26 @@ def as_value(text: str) -> int | bool | str:
 def _toml(strategy: StrategyConfig) -> str:
     lines = ["[strategy]"]
     if strategy.name is not None:
-        lines.append(f"name = {json.dumps(strategy.name)}")
+        lines.append(f"name = {_text(strategy.name)}")
     else:
-        lines += [f"file = {json.dumps(str(strategy.file))}", f"class = {json.dumps(strategy.class_name)}"]
+        lines += [f"file = {_text(str(strategy.file))}", f"class = {_text(str(strategy.class_name))}"]
     for table, values in (
         ("parameters", strategy.parameters),
         ("bounds", strategy.bounds.model_dump(exclude_none=True)),
     ):
         if values:
-            lines += ["", f"[strategy.{table}]", *(f"{_key(name)} = {_value(v)}" for name, v in values.items())]
+            lines += ["", f"[strategy.{table}]", *(f"{_text(name)} = {_value(v)}" for name, v in values.items())]
     return "\n".join(lines) + "\n"
 
 
-def _key(name: str) -> str:
-    return json.dumps(name)
+def _text(value: str) -> str:
+    """A TOML string: JSON's, but that DEL is escaped and pairs of surrogates are not written."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - what TOML can say
-    if isinstance(value, (bool, int, float, str)):
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     raise WalletConfigError(f"a parameter of a strategy is a number, a text, true or false; not {type(value).__name__}")

@@ -40,7 +40,7 @@ class Known:
     """What the due steps depend on besides the time."""
 
     begun: Collection[Step] = ()
-    """Mixes and offers that this process has begun. Another process before it may have: sessions and orders are noted one by one."""
+    """Mixes and offers that this process has begun. Those before it: see sessions and orders, noted one by one."""
     unmixed: Collection[int] = ()
     """Windows with notes that the ledger shows where the meter issued them."""
     owned: Collection[int] = ()

@@ -68,7 +68,7 @@ name = "price-taker"
 
 
 def _text(value: str) -> str:
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _texts(values: Sequence[str]) -> str:

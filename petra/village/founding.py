@@ -83,13 +83,16 @@ def make_tokens(desk: Path) -> None:
     write_private(desk / "tokens.json", json.dumps({token_hash(t): r.value for r, t in tokens.items()}) + "\n")
 
 
-def relayer_keys(w3: "Web3", names: list[str], is_anvil: bool) -> dict[str, str]:
+def relayer_keys(w3: "Web3", names: list[str]) -> dict[str, str]:
     """An account for each process that sends transactions, so that none takes the place of another's.
 
-    On a node that is not ours: only where gas is free, otherwise nothing, and all use what the environment has.
+    On a node that is no anvil: only where gas is free, otherwise nothing, and all use what the environment has.
     """
     from eth_account import Account
 
+    from contracts import nodes
+
+    is_anvil = nodes.name_of(w3).startswith("anvil")
     if not is_anvil and w3.eth.gas_price:
         return {}
     found: dict[str, str] = {}

@@ -23,8 +23,28 @@ DEFAULT_START = "2025-04-01T10:00:00"
 SPARE = 3
 """Intervals that the simulators play beyond the last one that is billed."""
 
-POLL_MS, LEDGER_POLL_MS = 500, 500
-"""How often a village's meter reads its analyser and its ledger, in real milliseconds."""
+READINGS_S = 30
+"""Simulated seconds between two readings of an analyser, unless that is too often for the machine."""
+
+LEDGER_LOOKS = 60
+"""How often in an interval a meter looks at the ledger, unless that is too often for the machine."""
+
+FASTEST_MS, SLOWEST_MS = 500, 5_000
+"""No process polls faster, in real milliseconds: 18 homes that poll twice a second keep one core busy."""
+
+
+def poll_ms(options: Options) -> int:
+    """Real milliseconds between two readings."""
+    return _clamped(READINGS_S * 1000 // options.speed)
+
+
+def ledger_poll_ms(options: Options) -> int:
+    """Real milliseconds between two looks of a meter at the ledger."""
+    return _clamped(int(options.real_interval_s * 1000) // LEDGER_LOOKS)
+
+
+def _clamped(milliseconds: int) -> int:
+    return max(FASTEST_MS, min(SLOWEST_MS, milliseconds))
 
 
 def scenario(options: Options) -> Scenario:
@@ -100,14 +120,16 @@ class LedgerPlace:
     since_block: int
 
 
-def meter_toml(number: int, rpc: str, place: LedgerPlace, scene: Scenario, port: int, speed: int) -> str:
+def meter_toml(
+    number: int, rpc: str, dso: str, place: LedgerPlace, scene: Scenario, port: int, options: Options
+) -> str:
     """``meter.toml`` of one home; every field is explained in docs/meter.md."""
     notes = scene.standard_set
-    max_gap_ms = max(60_000, 4 * POLL_MS * speed)
+    max_gap_ms = max(60_000, 4 * poll_ms(options) * options.speed)
     return f"""\
 number = {number}
 gate_s = {scene.gate_s}
-poll_ms = {POLL_MS}
+poll_ms = {poll_ms(options)}
 max_gap_ms = {max_gap_ms}
 
 [ledger]
@@ -117,7 +139,7 @@ contract = "0x{place.domain.contract.hex()}"
 since_block = {place.since_block}
 genesis_s = {place.grid.genesis_s}
 interval_s = {place.grid.interval_s}
-poll_ms = {LEDGER_POLL_MS}
+poll_ms = {ledger_poll_ms(options)}
 
 [standard_set]
 note_power_w = {notes.note_power_w}
@@ -126,6 +148,11 @@ eca_notes = {notes.eca_notes}
 fa_notes = {notes.fa_notes}
 fa_amount_nano = {notes.fa_amount_nano}
 lead = 1
+
+[report]
+url = "{dso}"
+token_file = "../dso/meter.token"
+every = {options.intervals + 1}
 
 [[analysers]]
 name = "grid"

@@ -22,7 +22,7 @@ from petra.village.options import ANVIL, Options
 from petra.village.plan import Plan
 from petra.village.ports import pick_ports
 from petra.village.program import Program
-from petra.village.state import Condition, Phase, VillageState, write_json
+from petra.village.state import Phase, VillageState, write_json
 from petra.village.supervisor import Supervisor, Watched
 from petra.village.wallets import Reach, wallet_toml
 from smartmeter.identity import LIGHT_N
@@ -30,7 +30,7 @@ from smartmeter.identity import LIGHT_N
 OPTIONS = "options.json"
 LEAD_S = 180
 """On a chain whose time is the world's: seconds for set-up before interval 0, at least."""
-READY_S = 180.0
+READY_S = 360.0
 """How long set-up may wait for a process."""
 ASK_S = 2.0
 """Real seconds between two looks at the meters' books."""
@@ -166,7 +166,7 @@ class Village:
         genesis_s = scene.start_s if ours else self._soon(int(w3.eth.get_block("latest")["timestamp"]))
         addresses = {i: address for i, (address, _) in keys.items()}
         ledger = founding.found_ledger(w3, base.node, self.layout, scene, genesis_s, self.options.intervals, addresses)
-        accounts = founding.relayer_keys(w3, plan.relaying(self.options), ours)
+        accounts = founding.relayer_keys(w3, plan.relaying(self.options))
         founding.make_tokens(self.layout.desk)
         if ours:
             founding.request(w3, "evm_setAutomine", [False])
@@ -177,7 +177,7 @@ class Village:
             homes.write_profile(self.layout.profile(home.home), scene.profiles, home)
             name = f"meter{home.home}"
             port = base.ports[f"simulator{home.home}"]
-            text = homes.meter_toml(home.home, base.way(name), place, scene, port, self.options.speed)
+            text = homes.meter_toml(home.home, base.way(name), base.dso, place, scene, port, self.options)
             (self.layout.of(name) / "meter.toml").write_text(text, encoding="utf-8")
         self._note(
             rpc=base.node,
@@ -202,7 +202,7 @@ class Village:
         for i in base.homes:
             name = f"wallet{i}"
             reach = self._reach(base, name)
-            config = wallet_toml(i, base.way(name), place, scene, reach, self._mix_timeout_s, self.options.strategy)
+            config = wallet_toml(i, base.way(name), place, scene, reach, self._mix_timeout_s, self.options)
             passphrase = self.layout.make_passphrase(name)
             folder, phrase = self.layout.of(name), self._phrases[i]
             WalletFolder.create(folder, config, phrase, passphrase, LIGHT_N)
@@ -230,18 +230,14 @@ class Village:
 
     def _live(self) -> bool:
         """Until every interval is billed and stated; ``False`` if told to stop before."""
-        if not self.supervisor.run_until(self._billed, self.stopping):
-            return False
-        base = Plan(self.options, self.layout, {}, {})
-        task = self._start(base.statements(self.options.intervals))
-        return self.supervisor.run_until(lambda: task[0].condition is Condition.DONE, self.stopping)
+        return self.supervisor.run_until(self._delivered, self.stopping)
 
-    def _billed(self) -> bool:
+    def _delivered(self) -> bool:
+        """Whether the DSO has booked every meter's statement of the whole run, and so every bill is made."""
         if time.monotonic() - self._asked_s < ASK_S:
             return False
         self._asked_s = time.monotonic()
-        paths = [self.layout.of(f"meter{i}") / "book.db" for i in range(1, self.options.homes + 1)]
-        return all(last_bill(path) >= self.options.intervals for path in paths)
+        return booked(self.layout.desk / "bills.db") >= self.options.homes
 
     # --- Telling -----------------------------------------------------------------------------------------
 
@@ -279,17 +275,17 @@ class Village:
         return self.supervisor.until_ready(self._start(*programs), self.stopping, READY_S)
 
 
-def last_bill(book: Path) -> int:
-    """The newest interval billed in a meter's book; -1 before the first, or if the book cannot be read now."""
+def booked(store: Path) -> int:
+    """How many statements the DSO has booked; 0 while its file cannot be read."""
     try:
-        db = sqlite3.connect(f"file:{book}?mode=ro", uri=True, timeout=1)
+        db = sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=1)
         try:
-            ((newest,),) = db.execute("SELECT MAX(t) FROM bill").fetchall()
+            ((count,),) = db.execute("SELECT COUNT(*) FROM booked").fetchall()
         finally:
             db.close()
     except sqlite3.Error:
-        return -1
-    return -1 if newest is None else int(newest)
+        return 0
+    return int(count)
 
 
 def prepare(folder: Path, options: Options) -> None:

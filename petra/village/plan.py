@@ -15,6 +15,9 @@ RELAYER_KEY = "PETRA_RELAYER_KEY"
 TICK_MS = 500
 """Real milliseconds from block to block."""
 
+TOR_S = 330.0
+"""How long a Tor network may take, in real seconds: 15 on an idle machine, minutes on a very busy one."""
+
 STATE_S = 2
 """How often anvil writes its state, in seconds: what a chain node that is killed loses."""
 
@@ -76,8 +79,8 @@ class Plan:
         port = self.ports["chain"]
         command = [anvil, "--host", "127.0.0.1", "--port", str(port), "--no-mining", "--accounts", "1"]
         command += ["--state", str(self.layout.chain_state), "--state-interval", str(STATE_S)]
-        if not self.layout.chain_state.exists():
-            command += ["--timestamp", str(timestamp_s)]
+        # Also when it is started again: without it, anvil takes the machine's time for that of the block before.
+        command += ["--timestamp", str(timestamp_s)]
         return Program("chain", "chain", tuple(command), port=port, address=self.node)
 
     def clock(self) -> Program:
@@ -91,7 +94,8 @@ class Plan:
 
     def tor(self) -> Program:
         """A private Tor network."""
-        return Program("tor", "tor", ("petra", "village", "tor", str(self.layout.folder)), says="socks", patience_s=170)
+        command = ("petra", "village", "tor", str(self.layout.folder))
+        return Program("tor", "tor", command, says="socks", patience_s=TOR_S)
 
     def services(self, database: str) -> list[Program]:
         """Board, relay, bid store and the DSO's service."""
@@ -136,10 +140,15 @@ class Plan:
         command += ["--gate-s", str(gate_s(self.options.interval_s)), *self._listening(name)]
         return Program(name, "bidstore", tuple(command), self._env(name), says="bidstore")
 
+    @property
+    def dso(self) -> str:
+        """Where meters state their bills."""
+        return f"http://127.0.0.1:{self.ports['dso']}"
+
     def _dso(self) -> Program:
         port = self.ports["dso"]
         command = ("petra", "dso", "serve", "--desk", str(self.layout.desk), "--port", str(port))
-        return Program("dso", "dso", command, port=port, address=f"http://127.0.0.1:{port}")
+        return Program("dso", "dso", command, port=port, address=self.dso)
 
     def simulators(self, genesis_s: int) -> list[Program]:
         """One Modbus device for each home."""
@@ -166,11 +175,6 @@ class Plan:
         command = ("petra", role, "run", str(folder), "--password-file", str(secret))
         env = {CLOCK: str(self.layout.own_clock(name)), **self._env(name)} if role == "meter" else self._env(name)
         return Program(name, role, command, env, prints=f"{role} running")
-
-    def statements(self, last: int) -> Program:
-        """States every meter's bills to the DSO."""
-        command = ("petra", "village", "state-bills", str(self.layout.folder), "--last", str(last))
-        return Program("statements", "task", command, task=True)
 
 
 def port_names(options: Options) -> list[str]:

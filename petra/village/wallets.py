@@ -6,9 +6,18 @@ from dataclasses import dataclass
 from petra.homes.profile import Battery
 from petra.scenario import Scenario
 from petra.village.homes import LedgerPlace
+from petra.village.options import Options
 
-POLL_MS = 400
-"""How often a village's wallet looks at the ledger, in real milliseconds."""
+LOOKS = 150
+"""How often in an interval a wallet looks at the ledger, unless that is too often for the machine."""
+
+FASTEST_MS, SLOWEST_MS = 400, 3_000
+"""Least and most real milliseconds between two looks."""
+
+
+def ledger_poll_ms(options: Options) -> int:
+    """Real milliseconds between two looks of a wallet at the ledger."""
+    return max(FASTEST_MS, min(SLOWEST_MS, int(options.real_interval_s * 1000) // LOOKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,7 @@ class Reach:
 
 
 def wallet_toml(
-    home: int, rpc: str, place: LedgerPlace, scene: Scenario, reach: Reach, mix_timeout_s: int, strategy: str
+    home: int, rpc: str, place: LedgerPlace, scene: Scenario, reach: Reach, mix_timeout_s: int, options: Options
 ) -> str:
     """``wallet.toml`` of one home."""
     notes = scene.standard_set
@@ -43,7 +52,7 @@ contract = "0x{place.domain.contract.hex()}"
 since_block = {place.since_block}
 genesis_s = {place.grid.genesis_s}
 interval_s = {place.grid.interval_s}
-poll_ms = {POLL_MS}
+poll_ms = {ledger_poll_ms(options)}
 
 [standard_set]
 note_power_w = {notes.note_power_w}
@@ -54,8 +63,8 @@ fa_amount_nano = {notes.fa_amount_nano}
 lead = 1
 
 [strategy]
-name = "{strategy}"
-{_parameters(strategy, scene.seed, home)}{_battery(scene.profiles.homes[home - 1].battery)}"""
+name = "{options.strategy}"
+{_parameters(options.strategy, scene.seed, home)}{_battery(scene.profiles.homes[home - 1].battery)}"""
 
 
 def _parameters(strategy: str, seed: int, home: int) -> str:

@@ -1,5 +1,7 @@
 """`petra wallet run` as it is used: wallets, board, bid store and relay in processes of their own, on anvil."""
 
+import shutil
+
 import pytest
 
 from contracts import anvil
@@ -26,25 +28,38 @@ def world_of(tmp_path, real_part):
                 world.close()
 
 
-def play(world, t):
-    """One window from its notes to its deposits."""
-    world.begin(t)
-    world.to_mix(t)
-    world.wait(lambda: len(world.mixes(t)) == world.notes.count)
-    world.to_gate(t, orders=len(world.homes))
+def finish(world, t, homes, orders):
+    """A window from its orders to its deposits."""
+    world.to_gate(t, homes, orders)
     world.wait(lambda: world.fills(t))
-    world.to_deposit(t)
-    world.to(world.ledger.grid.start_s(t) + 50)
+    world.to(world.ledger.grid.end_s(t) - 10)
     world.wait(lambda: not world.at_home(t))
 
 
-def test_two_windows_are_mixed_traded_and_deposited(world_of) -> None:
-    world = world_of(-1, 1, 1)
+def test_two_windows_are_traded_and_a_wallet_killed_and_lost_in_a_mix_gets_its_notes_back(world_of) -> None:
+    world = world_of(-1, 1, 0, mix_timeout_s=15)
     world.serve_all()
     world.open_homes()
+    world.begin(2)
+    world.to_mix(2)
+    world.wait(lambda: len(world.mixes(2)) == world.notes.count)
+    finish(world, 2, world.homes, orders=2)
+
+    world.begin(3)
+    world.to_mix(3)
+    *others, lost = world.homes
+    world.wait(lambda: lost.has_told("mix", 3))
+    lost.running.kill()
+    shutil.rmtree(lost.path)
+    world.wait(lambda: len(world.mixes(3)) == world.notes.count)
+    lost.restore()
+    lost.start()
+    finish(world, 3, others, orders=2)
+
     for t in (2, 3):
-        play(world, t)
-    for t in (2, 3):
-        bills = world.check_bills(t)
-        assert sorted(b.matched_wh for b in bills) == [-1, 0, 1]
+        assert [b.matched_wh for b in world.check_bills(t)] == [-1, 1, 0]
     assert [home.running.end() for home in world.homes] == [0, 0, 0]
+    log = world.logs()
+    for home in world.homes:
+        for order in home.orders():
+            assert order.id.hex() not in log

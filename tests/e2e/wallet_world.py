@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from assets.intervals import IntervalGrid
 from assets.keys import SigningKey
-from assets.notes import Kind, issued
+from assets.notes import issued
 from assets.port import NoteStatus
 from assets.transactions import Authorisation, FeederCapacity, PriceChange, Regulate, Settle, Transact, Withdraw, sign
 from contracts import deployments, nodes
@@ -25,64 +25,43 @@ from contracts.ledger import EvmLedger
 from petra.cli import app
 from petra.prosumer.folder import WalletFolder
 from petra.prosumer.seed import HomeSeed, SeedPhrase
+from petra.prosumer.template import wallet_toml
 from smartmeter.folder import MeterFolder
 from smartmeter.identity import LIGHT_N, DepositSeed, DerivedAddresses, OwnerSeed
 from smartmeter.journal import Reading
 from smartmeter.meter import Meter
 from smartmeter.standard_set import StandardSet
 
-INTERVAL_S, MIX_AFTER_S, GATE_S, DEPOSIT_AFTER_S = 60, 12, 12, 6
-NOTE_W = 60
+INTERVAL_S = 240
+MIX_AFTER_S, GATE_S, DEPOSIT_AFTER_S = INTERVAL_S // 4, INTERVAL_S // 5, INTERVAL_S // 10
+"""As in a new wallet's configuration."""
+
+SEED_WAIT_S = 20
+"""How long an auction waits for a ledger entry."""
+
+NOTE_W = 3_600 // INTERVAL_S
 """A note of this power is a watt-hour."""
 
 DSO = SigningKey(b"\x0d" * 32)
 PRICES = 240_000, 90_000
 PASSPHRASE = "not a secret"
-
-WALLET = """
-transport = "{transport}"
-socks_port = {socks_port}
-board = "{board}"
-bidstores = {bidstores}
-relays = {relays}
-meter = "../meter{number}"
-min_peers = 2
-mix_timeout_s = {mix_timeout_s}
-
-[ledger]
-url = "{url}"
-chain_id = {chain_id}
-contract = "0x{contract}"
-genesis_s = {genesis_s}
-interval_s = {interval_s}
-poll_ms = 200
-
-[standard_set]
-note_power_w = {note_power_w}
-epa_notes = {epa}
-eca_notes = {eca}
-fa_notes = {fa}
-fa_amount_nano = {fa_amount_nano}
-
-[schedule]
-mix_after_s = {mix_after_s}
-gate_s = {gate_s}
-deposit_after_s = {deposit_after_s}
-"""
+POLL_MS = 200
 
 
 class Program:
     """A process of the microgrid, with a log file."""
 
-    def __init__(self, command, log, *, says=None):
+    def __init__(self, command, log, *, speaks=False):
         self.log = log
         self._file = log.open("a")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE if says else self._file, stderr=self._file)
-        self.said = None
-        if says:
-            line = self.process.stdout.readline()
-            assert line, log.read_text()
-            self.said = json.loads(line)[says]
+        out = subprocess.PIPE if speaks else self._file
+        self.process = subprocess.Popen(command, stdout=out, stderr=self._file)
+
+    def read(self, name):
+        """What its first line says under ``name``."""
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text()
+        return json.loads(line)[name]
 
     def cpu_s(self):
         """CPU seconds used so far."""
@@ -137,7 +116,7 @@ class Home:
         """Let the journal have readings up to the start of interval ``t``."""
         grid, journal = self.world.ledger.grid, self.meter_folder.journal()
         drawn, fed = self.meter_folder.wiring.counters
-        for at in range(t + 1):
+        for at in range(-1, t + 1):  # what is counted begins after the first reading
             readings = [(drawn, 1_000 + at * max(0, self.net_wh)), (fed, 1_000 + at * max(0, -self.net_wh))]
             journal.append([Reading(name, grid.start_s(at) * 1000, b"", wh) for name, wh in readings])
         journal.use()
@@ -159,6 +138,17 @@ class Home:
         """Whether the wallet's log has an event of a window."""
         told = [json.loads(line) for line in self.running.log.read_text().splitlines() if line.startswith("{")]
         return any(line["event"] == event and line.get("window") == t for line in told)
+
+    def restore(self):
+        """Make the wallet anew from nothing but its phrase, as its owner would."""
+        w, words = self.world, self.world.path / "words"
+        words.write_text(self.phrase.reveal())
+        options = ["--rpc", w.url, "--contract", "0x" + w.ledger.domain.contract.hex(), "--transport", w.transport]
+        options += ["--socks-port", w.socks_port, "--board", w.board, "--bidstore", w.bidstore, "--relay", w.relay]
+        options += ["--meter", f"../meter{self.number}", "--poll-ms", POLL_MS, "--light"]
+        options += ["--phrase-file", words, "--password-file", w.password_file]
+        done = CliRunner().invoke(app, ["wallet", "restore", str(self.path), *map(str, options)])
+        assert done.exit_code == 0, done.output
 
     def state(self):
         return WalletFolder(self.path).state(self.seed)
@@ -212,45 +202,36 @@ class World:
         assert "error" not in answer, answer
         return answer.get("result")
 
-    def serve(self, name, *options, answers=None):
-        """Start one of the services; where it is."""
-        command = [sys.executable, "-m", "petra", name, "serve", *map(str, options)]
-        self.services[name] = Program(command, self.path / f"{name}.log", says=answers or name)
-        return self.services[name].said
-
     def serve_all(self, *reach):
         """Board, bid store and relay; ``reach``: how they can be reached, a port of their own unless given."""
-        chain = ["--rpc", self.url, "--deployments", self.path / "deployments"]
-        where = reach or ("--port", "0")
-        self.board = self.serve("board", *chain, *where)
+        chain = ["--rpc", self.url, "--deployments", self.path / "deployments", *(reach or ("--port", "0"))]
         database = ["--database", self.path / "bids.db", "--gate-s", GATE_S]
-        self.bidstore = self.serve("bidstore", *chain, *where, *database)
-        self.relay = self.serve("relay", *chain, *where, "--database", self.path / "relay.db", "--tick", "0.3")
+        self.serve("board", *chain)
+        self.serve("bidstore", *chain, *database)
+        self.serve("relay", *chain, "--database", self.path / "relay.db", "--tick", "0.3")
+        self.board, self.bidstore, self.relay = (self.services[n].read(n) for n in ("board", "bidstore", "relay"))
+
+    def serve(self, name, *options):
+        """Start one of the services."""
+        command = [sys.executable, "-m", "petra", name, "serve", *map(str, options)]
+        self.services[name] = Program(command, self.path / f"{name}.log", speaks=True)
 
     def wallet_toml(self, number):
-        c, n = self.ledger, self.notes
-        return WALLET.format(
+        text = wallet_toml(
+            url=self.url,
+            domain=self.ledger.domain,
+            since_block=0,
+            grid=self.ledger.grid,
+            notes=self.notes,
             transport=self.transport,
             socks_port=self.socks_port,
             board=self.board,
-            bidstores=json.dumps([self.bidstore]),
-            relays=json.dumps([self.relay]),
-            number=number,
-            mix_timeout_s=self.mix_timeout_s,
-            url=self.url,
-            chain_id=c.domain.chain_id,
-            contract=c.domain.contract.hex(),
-            genesis_s=c.grid.genesis_s,
-            interval_s=INTERVAL_S,
-            note_power_w=n.note_power_w,
-            epa=n.epa_notes,
-            eca=n.eca_notes,
-            fa=n.fa_notes,
-            fa_amount_nano=n.fa_amount_nano,
-            mix_after_s=MIX_AFTER_S,
-            gate_s=GATE_S,
-            deposit_after_s=DEPOSIT_AFTER_S,
+            bidstores=[self.bidstore],
+            relays=[self.relay],
+            meter=f"../meter{number}",
+            poll_ms=POLL_MS,
         )
+        return text.replace("mix_timeout_s = 20", f"mix_timeout_s = {self.mix_timeout_s}")
 
     transport, socks_port = "http", 9050
 
@@ -265,7 +246,7 @@ class World:
     def to(self, at_s):
         """Let ledger time pass to ``at_s``."""
         while (now_s := self.w3.eth.get_block("latest")["timestamp"]) < at_s:
-            step_s = min(at_s, now_s + 2) if at_s - now_s < 100 else at_s
+            step_s = min(at_s, now_s + 4) if at_s - now_s < 300 else at_s
             with suppress(AssertionError):  # a block came in between
                 self.rpc("evm_setNextBlockTimestamp", step_s)
                 self.rpc("evm_mine")
@@ -282,12 +263,12 @@ class World:
     def to_mix(self, t):
         self.to(self.ledger.grid.start_s(t) - INTERVAL_S + MIX_AFTER_S + 1)
 
-    def to_gate(self, t, orders):
-        """Let everybody decide and post; then the auction is held."""
-        self.wait(lambda: all(h.has_told("offer", t) for h in self.homes if h.is_running))
+    def to_gate(self, t, homes, orders):
+        """Let these homes decide and post; then the auction is held."""
+        self.wait(lambda: all(h.has_told("offer", t) for h in homes))
         self.to(self.ledger.grid.start_s(t) - GATE_S - 1)
         self.wait(lambda: len(self.book(t)) == orders)
-        self.to(self.ledger.grid.start_s(t) - GATE_S + 1)
+        self.to(self.ledger.grid.start_s(t) - GATE_S + SEED_WAIT_S + 2)
 
     def to_deposit(self, t):
         self.to(self.ledger.grid.start_s(t) + DEPOSIT_AFTER_S)
@@ -301,7 +282,7 @@ class World:
         with urllib.request.urlopen(f"{self.bidstore}/v1/orders?{query}", timeout=10) as answer:
             return json.load(answer)["orders"]
 
-    def wait(self, what, seconds=60):
+    def wait(self, what, seconds=300):
         """Wait in real time until ``what()`` holds."""
         until = time.monotonic() + seconds
         while not (found := what()):
@@ -310,11 +291,8 @@ class World:
         return found
 
     def logs(self):
-        return "\n".join(
-            f"== {log.name}\n{log.read_text()[-3000:]}"
-            for log in sorted(self.path.glob("*.log"))
-            if log.name != "anvil.log"
-        )
+        logs = [log for log in sorted(self.path.glob("*.log")) if log.name != "anvil.log"]
+        return "\n".join(f"== {log.name}\n{log.read_text()[-3000:]}" for log in logs)
 
     def mixes(self, t):
         """The mixes of a window that are on the ledger."""
@@ -333,11 +311,11 @@ class World:
 
     def at_home(self, t):
         """Notes of window ``t`` that no meter has yet: withdrawn or mixed ones that stand unspent."""
-        outputs = [
-            issued(m.outputs, e.digest) for e in self.ledger.entries() for m in [e.signed.tx] if m in self.mixes(t)
+        mixes = self.mixes(t)
+        mixed = [
+            n for e in self.ledger.entries() if e.signed.tx in mixes for n in issued(e.signed.tx.outputs, e.digest)
         ]
-        notes = [*self.withdrawn(t), *(n for some in outputs for n in some)]
-        return [n for n in notes if self.ledger.status(n.id) is NoteStatus.UNSPENT]
+        return [n for n in self.withdrawn(t) + mixed if self.ledger.status(n.id) is NoteStatus.UNSPENT]
 
     def check_bills(self, t):
         """Every note of the window came back to a meter that counts it: energy and money are conserved."""

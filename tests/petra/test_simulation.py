@@ -1,4 +1,8 @@
+import hashlib
+from dataclasses import replace
 from itertools import pairwise
+
+import pytest
 
 from assets.transactions import Transact
 from petra.bills import home_bills
@@ -92,3 +96,24 @@ def test_the_contract_in_process_gives_the_bills_of_the_specification(make_scena
     evm = simulate(make_scenario("evm", homes=3, intervals=2), lambda done: None)
     assert list(evm.bills) == list(spec.bills)
     assert evm.grid.ledger.gas_used_total > 0
+
+
+@pytest.mark.parametrize("name", ["price-taker", "zero-intelligence", "look-ahead"])
+def test_homes_may_trade_by_any_strategy_and_the_books_balance(make_scenario, name):
+    run = simulate(replace(make_scenario(homes=4, intervals=3), strategy=name), lambda done: None)
+    assert run.reconciliation.balanced
+    assert sum(len(market.trades) for market in run.markets) > 0
+    assert sum(r.bill_nano for r in run.bills) == sum(r.energy_nano for r in run.bills)
+
+
+def test_a_named_strategy_is_repeatable(make_scenario):
+    scenario = replace(make_scenario(homes=4, intervals=2), strategy="zero-intelligence")
+    first, second = (simulate(scenario, lambda done: None).bills for _ in range(2))
+    assert first == second
+
+
+def test_the_bills_of_a_seed_are_what_they_were(make_scenario):
+    """Golden: what was computed before situations had forecasts."""
+    bills = simulate(make_scenario(homes=4, intervals=3), lambda done: None).bills
+    digest = hashlib.sha256(repr([(b.t, b.meter, b.residual_wh, b.bill_nano) for b in bills]).encode()).hexdigest()
+    assert digest[:16] == "7c5a46ce5c108760"

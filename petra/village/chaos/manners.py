@@ -135,7 +135,7 @@ class CheatingPlayer:
             e = envelope.decode(message)
 
             def again(payload: bytes) -> bytes:
-                return envelope.seal(e.session, e.run, e.phase, e.sender, e.previous, payload, self._key).encoded
+                return envelope.seal(e.log, e.run, e.phase, e.sender, e.previous, payload, self._key).encoded
 
             return manner(message, e.payload, again)
         from mixer.dicemix import message as dicemix
@@ -143,6 +143,6 @@ class CheatingPlayer:
         m = dicemix.decode(message)
 
         def resealed(payload: bytes) -> bytes:
-            return dicemix.seal(m.session, m.run, m.phase, m.sender, m.previous, payload, self._key).encoded
+            return dicemix.seal(m.log, m.run, m.phase, m.sender, m.previous, payload, self._key).encoded
 
         return manner(message, m.payload, resealed)

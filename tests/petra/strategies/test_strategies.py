@@ -224,3 +224,11 @@ def test_a_situation_looks_as_far_as_prices_are_known():
     assert situation.forecast_net_wh == (-50,) * 3
     assert situation.last_net_wh == -50
     assert situation_of(8, net_wh={}, **common) is None
+
+
+def test_the_example_of_the_documentation_is_a_strategy(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "wallet.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    strategy = own(tmp_path, example, discount_nano=20_000)
+    assert strategy.decide(replace(SITUATION, forecast_net_wh=(-300,))) == Decision(Side.SELL, 1, 220_000)
+    assert strategy.decide(SITUATION) is None

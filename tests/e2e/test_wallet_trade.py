@@ -1,0 +1,48 @@
+"""`petra wallet trade`: one window by hand, with real services, on anvil."""
+
+import json
+import sys
+
+from assets.orders import Side
+from tests.e2e.test_wallet import world_of as world_of
+
+WINDOW = 2
+
+PATIENCE_S = 300
+"""Programs start slowly on a machine that does much else."""
+
+
+def test_one_window_by_hand_is_mixed_traded_and_deposited_and_then_it_stops(world_of) -> None:
+    world = world_of(-1, 1)
+    world.wallet_run = (sys.executable, "-u", "-m", "petra", "wallet", "trade")
+    world.serve_all()
+    for home in world.homes:
+        home.set_up()
+        home.read(0)
+    state = world.homes[1].state()
+    state.add_instruction(WINDOW, Side.BUY, 1, 200_000)
+    state.close()
+    world.begin(WINDOW)
+    for home in world.homes:
+        home.start()
+    world.wait(lambda: all("deposit, at" in home.running.log.read_text() for home in world.homes), PATIENCE_S)
+    world.to_mix(WINDOW)
+    world.wait(lambda: len(world.mixes(WINDOW)) == world.notes.count, PATIENCE_S)
+    world.wait(lambda: all("offer window" in home.running.log.read_text() for home in world.homes), PATIENCE_S)
+    gate_s = world.ledger.grid.start_s(WINDOW) - 12
+    world.to(gate_s - 1)
+    world.wait(lambda: len(world.book(WINDOW)) == 2, PATIENCE_S)
+    world.to(gate_s + 1)
+    world.wait(lambda: world.fills(WINDOW), PATIENCE_S)
+    world.to_deposit(WINDOW)
+    world.to(world.ledger.grid.start_s(WINDOW) + 50)
+    world.wait(lambda: not any(home.is_running for home in world.homes), PATIENCE_S)
+    assert [home.running.process.returncode for home in world.homes] == [0, 0]
+    assert not world.at_home(WINDOW)
+    said = world.homes[0].running.log.read_text()
+    assert "strategy price-taker, -1 Wh expected" in said
+    assert "buy 1 notes for at most 200000 nano per Wh (instruction 1)" in world.homes[1].running.log.read_text()
+    assert "window 2 is over for this wallet" in said
+    assert sorted(bill.matched_wh for bill in world.check_bills(WINDOW)) == [-1, 1]
+    assert [order.price_nano_per_wh for home in world.homes for order in home.orders()].count(None) == 0
+    assert json.dumps(world.homes[1].kinds()).count("offer") == 1
