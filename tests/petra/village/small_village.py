@@ -33,14 +33,14 @@ GRID = IntervalGrid(2_000_000_000, 3600)
 DOMAIN = Domain(7, Address(b"\x01" * 20))
 DSO = SigningKey(b"\x0d" * 32)
 GATE_S = 1800
-STEP_S = 300
+STEP_S = 600
 DEPOSIT_S = 600
 NOBODY = Address(b"\x77" * 20)
 
 CONFIG = """
 number = {number}
 gate_s = {gate_s}
-max_gap_ms = 400000
+max_gap_ms = 700000
 [ledger]
 url = "http://127.0.0.1:1"
 chain_id = 7
@@ -100,8 +100,10 @@ class Home:
         self.book.close()
 
     def step(self, now_s: int) -> None:
-        for counter, wh in zip(("import", "export"), self.truth.counted(now_s * 1000), strict=True):
-            self.journal.append([Reading(f"grid/{counter}_energy", now_s * 1000, wh.to_bytes(4, "big"), wh)])
+        shown = zip(("import", "export"), self.truth.counted(now_s * 1000), strict=True)
+        self.journal.append(
+            Reading(f"grid/{counter}_energy", now_s * 1000, wh.to_bytes(4, "big"), wh) for counter, wh in shown
+        )
         self.journal.use()
         self.books.step(now_s)
 
