@@ -42,6 +42,9 @@ LOOK_AHEAD_S, MOST_AHEAD = 86_400, 96
 LOOK_BACK_S, MOST_BACK = 8 * 86_400, 768
 """How far back readings are."""
 
+VERIFIED_S = 30
+"""Real seconds for which a way to the services counts as verified."""
+
 TRY_AGAIN = frozenset({"ChallengeUnknown", "RateLimited", "NoteGone", "Busy"})
 """Refusals of a bid store that may not be repeated: one that is behind the ledger does not know a note yet."""
 
@@ -113,6 +116,8 @@ class Agent:
         self._depositing = Depositing(h.domain, h.schedule, h.account, h.keychain, self._plans, h.rng)
         self._posting = Posting(h.domain, h.bidstores, h.reach, h.keychain, h.rng, h.spread_s)
         self._ledger_thread, self._strategy_thread = Worker("ledger"), Worker("strategy")
+        self._verifying_thread = Worker("way")
+        self._verifying, self._verified_until = asyncio.Lock(), float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
         self._mixes: dict[int, set[asyncio.Task[None]]] = {}
         self._to_record: list[tuple[NoteId, Signed[Transact]]] = []
@@ -218,7 +223,15 @@ class Agent:
         return task
 
     async def _carry(self, signed: Signed[Transact], part: str | None) -> None:
+        await self._verify()
         await self._carrier.carry(signed, part)
+
+    async def _verify(self) -> None:
+        """See to it that the way is what it is said to be; what was found holds for half a minute."""
+        async with self._verifying:
+            if self._home.clock() >= self._verified_until:
+                await self._verifying_thread.do(self._home.reach.verify)
+                self._verified_until = self._home.clock() + VERIFIED_S
 
     # --- Mixing -------------------------------------------------------------------------------------------
 
@@ -242,12 +255,19 @@ class Agent:
         def in_time() -> bool:
             return self.now_s is not None and self.now_s < self._schedule.offer_by_s(window)
 
-        await asyncio.to_thread(self._home.reach.verify)
+        while True:
+            try:
+                await self._verify()
+                break
+            except Exception:  # a machine that is busy, or a tor that starts anew
+                if not in_time():
+                    raise
+            await asyncio.sleep(self._home.repost_s)
         mixed = await self._mixing.play(own, in_time)
         if mixed is not None:
             own_note = next(n.id for n in own.session.inputs if n.note.owner == own.owner)
             self._to_record.append((own_note, mixed))
-            await self._carrier.carry(mixed)
+            await self._carry(mixed, None)
             self.troubles.works("board")
 
     # --- Offering -----------------------------------------------------------------------------------------
@@ -345,7 +365,7 @@ class Agent:
         from bidstore.service.client import Refused
 
         try:
-            await asyncio.to_thread(self._home.reach.verify)
+            await self._verify()
             self._fates.begin(order_id, order.signed.order, window, self.now_s or 0)
             await self._posting.post(order.signed)
             self._taken.add(order_id)

@@ -27,6 +27,7 @@ class Carrier:
     ) -> None:
         self._domain, self._relays, self._reach, self._rng, self._troubles = domain, tuple(relays), reach, rng, troubles
         self._handed: dict[Digest, float] = {}
+        self._under_way: set[Digest] = set()
         self._clock = clock
 
     async def carry(self, signed: Signed[Transact], part: str | None = None) -> bool:
@@ -36,12 +37,11 @@ class Carrier:
         relay, and a refusal as one of ``part``, or of nothing where others hand in the same.
         """
         message = digest(self._domain, signed.tx)
-        now = self._clock()
-        if now - self._handed.get(message, -AGAIN_S) < AGAIN_S:
+        if message in self._under_way or self._clock() - self._handed.get(message, -AGAIN_S) < AGAIN_S:
             return False
-        self._handed[message] = now
         from petra.relay.client import RelayRefused, RelayUnreachable
 
+        self._under_way.add(message)
         try:
             await first_that_answers(self._relays, lambda url: self._hand(url, signed), (RelayUnreachable,), self._rng)
         except RelayRefused as refusal:
@@ -51,6 +51,9 @@ class Carrier:
         except Exception as failure:  # of any library on the way; the transaction is handed in again
             self._troubles.failed("relay", failure)
             return False
+        finally:
+            self._under_way.discard(message)
+            self._handed[message] = self._clock()  # however slow the way is, one attempt at a time
         self._troubles.works("relay")
         return True
 
