@@ -118,6 +118,7 @@ class Agent:
         self._ledger_thread, self._strategy_thread = Worker("ledger"), Worker("strategy")
         self._verifying_thread = Worker("way")
         self._verifying, self._verified_until = asyncio.Lock(), float("-inf")
+        self._unverified: tuple[float, Exception | None] = (0.0, None)
         self._tasks: set[asyncio.Task[None]] = set()
         self._mixes: dict[int, set[asyncio.Task[None]]] = {}
         self._to_record: list[tuple[NoteId, Signed[Transact]]] = []
@@ -204,7 +205,8 @@ class Agent:
         self._obey(t, now_s)
         self._post_due(t, now_s)
         for _, mix in self._to_record:
-            self._start("relay", self._carry(mix, None))
+            if self._carrier.wants(mix):
+                self._start("relay", self._carry(mix, None))
         self._begun = {step for step in self._begun if step.window >= t - 1}
         self._carrier.forget()
 
@@ -229,9 +231,17 @@ class Agent:
     async def _verify(self) -> None:
         """See to it that the way is what it is said to be; what was found holds for half a minute."""
         async with self._verifying:
-            if self._home.clock() >= self._verified_until:
+            now = self._home.clock()
+            if now < self._unverified[0] and self._unverified[1] is not None:
+                raise self._unverified[1]  # whoever waited meanwhile need not ask again
+            if now < self._verified_until:
+                return
+            try:
                 await self._verifying_thread.do(self._home.reach.verify)
-                self._verified_until = self._home.clock() + VERIFIED_S
+            except Exception as failure:
+                self._unverified = self._home.clock() + self._home.repost_s, failure
+                raise
+            self._verified_until = self._home.clock() + VERIFIED_S
 
     # --- Mixing -------------------------------------------------------------------------------------------
 
@@ -394,7 +404,8 @@ class Agent:
             self._returning.add(window)
             self._say("deposit", window)
         for signed in moves:
-            self._start("deposit", self._carry(signed, "deposit"))
+            if self._carrier.wants(signed):
+                self._start("deposit", self._carry(signed, "deposit"))
 
     def _too_late(self, note: IssuedNote, window: int) -> None:
         if note.id not in self._late:

@@ -30,15 +30,20 @@ class Carrier:
         self._under_way: set[Digest] = set()
         self._clock = clock
 
+    def wants(self, signed: Signed[Transact]) -> bool:
+        """Whether it is time to hand a transaction in: nobody is doing it, and it was not done a moment ago."""
+        message = digest(self._domain, signed.tx)
+        return message not in self._under_way and self._clock() - self._handed.get(message, -AGAIN_S) >= AGAIN_S
+
     async def carry(self, signed: Signed[Transact], part: str | None = None) -> bool:
         """Hand a transaction in, unless that was done a moment ago; whether a relay took it now.
 
         Call it again as long as the ledger lacks it. It never raises: what goes wrong is told as a trouble of the
         relay, and a refusal as one of ``part``, or of nothing where others hand in the same.
         """
-        message = digest(self._domain, signed.tx)
-        if message in self._under_way or self._clock() - self._handed.get(message, -AGAIN_S) < AGAIN_S:
+        if not self.wants(signed):
             return False
+        message = digest(self._domain, signed.tx)
         from petra.relay.client import RelayRefused, RelayUnreachable
 
         self._under_way.add(message)
