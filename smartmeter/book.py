@@ -173,6 +173,13 @@ class Book:
         """Note what became of a window's withdrawal."""
         self._db.execute("UPDATE withdrawal SET fate = ?, reason = ? WHERE window = ?", (fate.value, reason, window))
 
+    def doubt_issues(self, first: int) -> None:
+        """The chain dropped entries: whether withdrawals from window ``first`` on stand on the ledger is open again."""
+        self._db.execute(
+            "UPDATE withdrawal SET fate = ? WHERE fate = ? AND window >= ?",
+            (Fate.SENT.value, Fate.RECORDED.value, first),
+        )
+
     def issues(self) -> list[Issue]:
         """All withdrawals ever signed, by window."""
         rows = self._db.execute("SELECT window, body, fate, reason FROM withdrawal ORDER BY window")

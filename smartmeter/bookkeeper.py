@@ -102,7 +102,9 @@ class Bookkeeper:
         except Reorganised:
             log.warning("the chain dropped entries that were counted; counting again from the first")
             self.meter.restore(TallyState(0, 0, (), (), (), ()))
-            self._book.store_tally(self.meter.state(), ())  # the ledger says so once, whether or not it answers next
+            with self._book.change():  # the ledger says so once, whether or not it answers next
+                self._book.store_tally(self.meter.state(), ())
+                self._book.doubt_issues(self._book.next_bill or 0)
             entries = ledger.entries(0)
         self.meter.follow(entries, ledger_s)
         made = []

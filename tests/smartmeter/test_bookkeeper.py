@@ -265,6 +265,39 @@ def test_a_reorganisation_counts_again_and_comes_to_the_same(world: World) -> No
     assert world.book.bills()[1].epa_deposited_wh == 100
 
 
+def test_a_withdrawal_that_a_reorganisation_dropped_is_sent_again_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tenth in range(15):
+        world.at(tenth / 10, 10 * tenth)
+    *kept, dropped = world.ledger.entries()
+    assert isinstance(dropped.signed.tx, Withdraw)
+    assert dropped.signed.tx.window == 2
+    forked = SpecLedger(DOMAIN, GRID, DSO.address, time_s=GRID.genesis_s)
+    for entry in kept:
+        forked.advance_to(entry.time_s)
+        forked.submit([entry.signed])[0].require()
+    forked.advance_to(world.ledger.now_s)
+    failures: list[Exception] = [Reorganised(0), NodeError("down")]
+
+    def entries(start: int = 0) -> list[Entry]:
+        if failures:
+            raise failures.pop(0)
+        return list(SpecLedger.entries(forked, start))
+
+    monkeypatch.setattr(forked, "entries", entries)
+    world.ledger = forked
+    world.restart()
+    with pytest.raises(NodeError):
+        world.at(1.5, 150)
+    world.restart()  # what is open is on the disk
+    world.at(1.6, 160)
+    sets = [e.signed for e in forked.entries() if isinstance(e.signed.tx, Withdraw)]
+    assert [signed.tx.window for signed in sets] == [1, 2]
+    assert sets[1] == dropped.signed
+    assert {i.fate for i in world.book.issues()} == {Fate.RECORDED}
+
+
 def test_a_failure_while_storing_leaves_neither_bill_nor_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for tenth in range(12):
         world.at(tenth / 10, 10 * tenth)
