@@ -34,7 +34,7 @@ def test_one_window_by_hand_is_mixed_traded_and_deposited_and_then_it_stops(worl
     world.wait(lambda: world.fills(WINDOW))
     world.to(world.ledger.grid.end_s(WINDOW) - 10)
     world.wait(lambda: not any(home.is_running for home in world.homes))
-    assert [home.running.process.returncode for home in world.homes] == [0, 0]
+    assert [home.running.end() for home in world.homes] == [0, 0]
     assert not world.at_home(WINDOW)
     said = world.homes[0].running.log.read_text()
     assert "strategy price-taker, -1 Wh expected" in said
