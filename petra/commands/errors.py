@@ -11,10 +11,10 @@ import typer
 from assets.errors import Refusal
 from contracts.errors import NodeError
 from mixer.faults import PeerFault
-from petra.onion.errors import OnionError
+from petra.onion.errors import NotTor, OnionError
 from petra.transports import TransportFailed
 
-ONE_SENTENCE = (ValueError, Refusal, NodeError, OSError, ImportError, OnionError, TransportFailed, PeerFault)
+ONE_SENTENCE = (ValueError, Refusal, NodeError, OSError, ImportError, NotTor, OnionError, TransportFailed, PeerFault)
 """Errors whose text is for the user."""
 
 WEB3 = frozenset({"web3", "eth_utils", "eth_abi", "hexbytes"})

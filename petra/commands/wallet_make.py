@@ -148,6 +148,7 @@ def restore(
 
 def _find(folder: "WalletFolder", secrets: "HomeSeed") -> tuple[dict[str, Any], list[str]]:
     """Follow the whole ledger, then read the public book; what was found, for machines and for people."""
+    from petra.onion.errors import NotTor
     from petra.prosumer import overview
     from petra.prosumer.budget import Observer
     from petra.prosumer.daemon import schedule_of
@@ -173,7 +174,7 @@ def _find(folder: "WalletFolder", secrets: "HomeSeed") -> tuple[dict[str, Any], 
                 told = "the public book was not read: no bid store is configured"
             else:
                 told = f"public book: {found.orders} pending offers of the home among {found.read} orders read"
-        except (OSError, ValueError, RuntimeError) as failure:  # the ledger's part is found all the same
+        except (OSError, ValueError, NotTor) as failure:  # the ledger's part is found all the same
             found, told = None, f"the public book could not be read ({failure}); restore again for pending offers"
         state.add_event("restored", now_s, notes=len(account.holdings()), offers=found.orders if found else None)
         value = overview.as_json(seen, False) | {"book_read": found is not None}
