@@ -19,12 +19,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from assets.codec import ADDRESS, DIGEST, UINT32, UINT64, JsonObject, canonical, entry_from_json, entry_to_json, parse
+from assets.counted import CountedDomain
 from assets.errors import EncodingError, LogTampered
 from assets.hashing import keccak
 from assets.intervals import IntervalGrid
 from assets.keys import Address, Digest
 from assets.port import Entry
-from assets.shapes import Record, Uint, refuse
+from assets.shapes import Record, Shape, Uint, refuse
 from assets.transactions import Domain
 
 FORMAT_VERSION = 1
@@ -59,8 +60,11 @@ class HashChain:
         """The next line: ``body`` with its ``hash``, and a line feed. Raises ``EncodingError``, changing nothing."""
         if "hash" in body:
             raise EncodingError("line.hash: expected no such field, the chain adds it")
-        head = self._hash(body)
-        line = canonical({**body, "hash": DIGEST.encode(head, "line.hash")}) + b"\n"
+        before, after = (canonical(part) for part in _around_hash(body))
+        unsealed = before[:-1] + (b"," if len(before) > 2 < len(after) else b"") + after[1:]
+        head = Digest(keccak(self.head + unsealed))
+        field = f'"hash":"0x{head.hex()}"'.encode()
+        line = b"".join((before[:-1], b"," * (len(before) > 2), field, b"," * (len(after) > 2), after[1:], b"\n"))
         self.head, self.lines = head, self.lines + 1
         return line
 
@@ -89,6 +93,13 @@ class HashChain:
         return Digest(keccak(self.head + canonical(body)))
 
 
+def _around_hash(body: JsonObject) -> tuple[JsonObject, JsonObject]:
+    """The fields that the canonical encoding puts before ``hash``, and those that it puts behind it."""
+    if any(not isinstance(key, str) for key in body):
+        canonical(body)  # says which
+    return {k: v for k, v in body.items() if k < "hash"}, {k: v for k, v in body.items() if k > "hash"}
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     """A log that was read to its end and whose every line is unchanged."""
@@ -105,7 +116,8 @@ class LogReader:
     Raises :class:`~assets.errors.LogTampered` at the first line that is not as it was written.
     """
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
+    def __init__(self, lines: Iterable[bytes], *, counted: bool = False) -> None:
+        """``counted``: also read the log of a run whose cryptography was counted and not executed."""
         self._lines = iter(lines)
         self._chain = HashChain()
         first = next(self._lines, None)
@@ -113,7 +125,7 @@ class LogReader:
             raise LogTampered(1, "the log is empty; expected its genesis")
         body = self._chain.open(first)
         try:
-            self.genesis = genesis_from_json(body)
+            self.genesis = genesis_from_json(body, counted=counted)
         except EncodingError as error:
             raise LogTampered(1, str(error)) from error
 
@@ -182,34 +194,43 @@ class _GenesisLine:
     dso: Address
 
 
-_GENESIS = Record(
-    _GenesisLine,
-    {
-        "version": UINT32,
-        "chain_id": Uint(256),
-        "contract": ADDRESS,
-        "genesis_s": UINT64,
-        "interval_s": UINT32,
-        "dso": ADDRESS,
-    },
-    tag="genesis",
-)
+_GENESIS_FIELDS: dict[str, Shape[object]] = {
+    "version": UINT32,
+    "chain_id": Uint(256),
+    "contract": ADDRESS,
+    "genesis_s": UINT64,
+    "interval_s": UINT32,
+    "dso": ADDRESS,
+}
+_GENESIS = Record(_GenesisLine, _GENESIS_FIELDS, tag="genesis")
+_COUNTED_GENESIS = Record(_GenesisLine, _GENESIS_FIELDS, tag="counted")
+"""First line of a log whose signatures prove nothing (:mod:`assets.counted`)."""
 
 
 def genesis_to_json(genesis: Genesis) -> JsonObject:
     """``genesis`` as a JSON object; raises ``EncodingError`` for values out of range."""
     domain, grid = genesis.domain, genesis.grid
     line = _GenesisLine(FORMAT_VERSION, domain.chain_id, domain.contract, grid.genesis_s, grid.interval_s, genesis.dso)
-    return _GENESIS.encode(line, "genesis")
+    return (_COUNTED_GENESIS if isinstance(domain, CountedDomain) else _GENESIS).encode(line, "genesis")
 
 
-def genesis_from_json(obj: object) -> Genesis:
-    """The genesis that ``obj`` encodes; raises ``EncodingError``, also for another version of the format."""
-    line = _GENESIS.decode(obj, "genesis")
+def genesis_from_json(obj: object, *, counted: bool = False) -> Genesis:
+    """The genesis that ``obj`` encodes; raises ``EncodingError``, also for another version of the format.
+
+    That of a run whose cryptography was counted is refused, too, unless ``counted`` asks for it.
+    """
+    is_counted = isinstance(obj, dict) and obj.get("type") == _COUNTED_GENESIS.tag
+    if is_counted and not counted:
+        raise EncodingError(
+            "genesis: the cryptography of this run was counted and not executed, so its signatures prove nothing; "
+            "give the log of a run with --crypto executed"
+        )
+    line = (_COUNTED_GENESIS if is_counted else _GENESIS).decode(obj, "genesis")
     if line.version != FORMAT_VERSION:
         refuse("genesis.version", str(FORMAT_VERSION), line.version)
     try:
         grid = IntervalGrid(line.genesis_s, line.interval_s)
     except ValueError as error:
         raise EncodingError(f"genesis.interval_s: {error}") from error
-    return Genesis(Domain(line.chain_id, line.contract), grid, line.dso)
+    domain = (CountedDomain if is_counted else Domain)(line.chain_id, line.contract)
+    return Genesis(domain, grid, line.dso)

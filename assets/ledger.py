@@ -46,7 +46,7 @@ def check(state: LedgerState, signed: Signed[Transaction], message: Digest) -> N
         case Settle():
             check_settle(state, Signed(signed.tx, signed.signatures))
         case Cancel():
-            check_cancel(Signed(signed.tx, signed.signatures), message)
+            check_cancel(state, Signed(signed.tx, signed.signatures), message)
         case Regulate():
             check_regulate(state, Signed(signed.tx, signed.signatures), message)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from assets.hashing import keccak
 from assets.intervals import IntervalGrid
-from assets.keys import Address, Digest, Signer, recover_address
+from assets.keys import Address, Digest, Signer
 from assets.transactions import Domain
 from assets.words import word
 
@@ -85,7 +85,7 @@ class SignedStatement:
 
     def signer(self, domain: Domain) -> Address:
         """Whose key signed it for the ledger ``domain``; the zero address if nobody's did."""
-        return recover_address(statement_digest(domain, self.statement), self.signature)
+        return domain.recover(statement_digest(domain, self.statement), self.signature)
 
 
 def statement_digest(domain: Domain, s: Statement) -> Digest:

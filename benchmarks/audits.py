@@ -20,7 +20,7 @@ from petra.simulation import simulate
 
 def rows(sizes: Sizes) -> list[Row]:
     """A run on the specification, its ledger written and replayed."""
-    scenario = _scenario(sizes.audited_homes, sizes.audited_intervals)
+    scenario = small_scenario(sizes.audited_homes, sizes.audited_intervals)
     run = simulate(scenario, lambda _: None)
     ledger, entries = run.grid.ledger, run.entries
     signed = [bare.recoverable(entry.digest, s) for entry in entries for s in entry.signed.signatures]
@@ -41,7 +41,7 @@ def _write(path: Path, genesis: Genesis, entries: Sequence[Entry]) -> str:
     return "0x" + chain.head.hex()
 
 
-def _scenario(homes: int, intervals: int) -> Scenario:
+def small_scenario(homes: int, intervals: int) -> Scenario:
     """Every second home has energy to sell."""
     profiles = tuple(
         HomeProfile(

@@ -44,6 +44,9 @@ class Sizes:
     statement_homes: tuple[int, ...]
     """How many homes' statements the DSO verifies."""
     feeder_homes: int
+    community_homes: int
+    """Homes of a large simulated community."""
+    community_runs: int
 
 
 FULL = Sizes(
@@ -70,6 +73,8 @@ FULL = Sizes(
     statement_intervals=2976,
     statement_homes=(1, 100, 4_000),
     feeder_homes=30,
+    community_homes=256,
+    community_runs=3,
 )
 """The table's. The homes of the default community; the file's are those of the measured homes of Fontana."""
 
@@ -97,5 +102,7 @@ TINY = Sizes(
     statement_intervals=5,
     statement_homes=(1, 3),
     feeder_homes=10,
+    community_homes=8,
+    community_runs=1,
 )
 """For tests: every line runs, no figure means anything."""

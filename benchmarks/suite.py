@@ -5,6 +5,7 @@ from collections.abc import Callable
 from benchmarks import (
     auctions,
     audits,
+    communities,
     crossings,
     dicemixes,
     digests,
@@ -33,6 +34,7 @@ SUBJECTS: dict[str, Callable[[Sizes], list[Row]]] = {
     "dicemix": dicemixes.rows,
     "auction": auctions.rows,
     "audit": audits.rows,
+    "communities": communities.rows,
     "profiles": profiles.rows,
     "grid": grid.rows,
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from assets.domain import Domain
 from assets.errors import EncodingError, FractionalEnergy
-from assets.keys import SIGNATURE_BYTES, ZERO_ADDRESS, Address, Digest, recover_address
+from assets.keys import SIGNATURE_BYTES, ZERO_ADDRESS, Address, Digest
 from assets.notes import MAX_QUANTITY, IssuedNote, Kind, NoteId
 from assets.orders import MAX_MONEY, Order, Side, SignedOrder, order_digest
 from assets.port import Ledger, NoteStatus
@@ -83,12 +83,14 @@ def check_ownership(posting: Posting, order_id: Digest, domain: Domain) -> None:
     if len(signatures) != len(owners):
         raise errors.SignatureCountWrong(len(owners), len(signatures))
     for owner, signature in zip(owners, signatures, strict=True):
-        _check_signature(order_id, owner, signature)
-    _check_signature(posting_digest(domain, order_id, posting.challenge), order.energy.note.owner, posting.signature)
+        _check_signature(domain, order_id, owner, signature)
+    _check_signature(
+        domain, posting_digest(domain, order_id, posting.challenge), order.energy.note.owner, posting.signature
+    )
 
 
-def _check_signature(message: Digest, owner: Address, signature: bytes) -> None:
-    if owner == ZERO_ADDRESS or recover_address(message, signature) != owner:
+def _check_signature(domain: Domain, message: Digest, owner: Address, signature: bytes) -> None:
+    if owner == ZERO_ADDRESS or domain.recover(message, signature) != owner:
         raise errors.ForeignSignature(owner)
 
 

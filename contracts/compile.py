@@ -20,7 +20,7 @@ SOURCES = HERE / "src"
 ARTIFACT = HERE / "artifacts" / "PetraLedger.json"
 CONTRACT = "PetraLedger"
 
-STANDALONE = ("BillSettlements", "StatementVerifier")
+STANDALONE = ("BillSettlements", "RelayLists", "StatementVerifier")
 """Contracts of one source file each, with an artifact of their own: they share nothing with the ledger's sources."""
 
 SETTINGS: dict[str, Any] = {

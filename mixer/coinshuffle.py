@@ -22,6 +22,7 @@ class CoinShuffle:
             members=run.members,
             timeout_s=run.timeout_s,
             mixes=run.mixes,
+            opening=run.opening,
         )
         return CoinShufflePlayer(run, peer)
 

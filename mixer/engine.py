@@ -16,14 +16,15 @@ An *engine* plays one run. Everything around it is written once, for all engines
 
 Rules that an engine keeps: a member that revealed a key of the run, or posted a complaint, never signs in that run; one
 that has begun to sign never reveals. Whatever a message looks like, :meth:`Watcher.receive` does not raise. Messages of
-another session or run, and those after the end of the run, change nothing.
+another session, of another opening of this one or of another run, and those after the end of the run, change nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from assets.keys import Address, Digest, SigningKey
 from assets.transactions import Signed, Transact, Transaction
+from mixer.opening import UNOPENED, log_id
 from mixer.session import MixSession
 
 DEFAULT_MINIMUM = 8
@@ -48,8 +49,13 @@ class Run:
     """What is due in a step counts until this long after the step began; a message at that very second is late."""
     mixes: tuple[Digest, ...] = ()
     """Digests of the mix transactions that earlier runs began to sign: whose signatures betray nobody."""
+    opening: Digest = UNOPENED
+    """First head of the log, by which the board opened it."""
+    log: Digest = field(init=False, compare=False)
+    """Names the log: what every message says it is for (:mod:`mixer.opening`)."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "log", log_id(self.session.id, self.opening))
         if self.number < 0:
             raise ValueError(f"run is {self.number}; give 0 or more")
         if self.timeout_s < 1:
@@ -195,10 +201,12 @@ class Rules:
             raise ValueError("rules need a minimum of at least 2, a timeout of at least 1 s and at least 1 run")
 
 
-def first_run(session: MixSession, rules: Rules, start_s: int = 0) -> Run | None:
+def first_run(session: MixSession, rules: Rules, start_s: int = 0, opening: Digest = UNOPENED) -> Run | None:
     """The run of all members; ``None`` if they are fewer than the minimum."""
     members = tuple(range(session.size))
-    return Run(session, 0, members, start_s, rules.timeout_s) if len(members) >= rules.minimum else None
+    if len(members) < rules.minimum:
+        return None
+    return Run(session, 0, members, start_s, rules.timeout_s, opening=opening)
 
 
 def next_run(run: Run, outcome: Outcome, rules: Rules, now_s: int) -> Run | None:
@@ -213,4 +221,4 @@ def next_run(run: Run, outcome: Outcome, rules: Rules, now_s: int) -> Run | None
     if len(members) < rules.minimum or run.number + 1 >= rules.max_runs:
         return None
     mixes = run.mixes if outcome.mix is None else (*run.mixes, outcome.mix)
-    return Run(run.session, run.number + 1, members, now_s, rules.timeout_s, mixes)
+    return Run(run.session, run.number + 1, members, now_s, rules.timeout_s, mixes, run.opening)

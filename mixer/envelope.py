@@ -1,6 +1,6 @@
 """The signed envelope around every message, in one canonical binary encoding.
 
-    version 1 | phase 1 | sender 2 | run 4 | session 32 | previous 32 | payload length 4 | payload | signature 64
+    version 1 | phase 1 | sender 2 | run 4 | log 32 | previous 32 | payload length 4 | payload | signature 64
 
 Integers are unsigned and big-endian. The signature covers everything before it.
 """
@@ -26,8 +26,8 @@ MAX_ENVELOPE_BYTES = MIN_ENVELOPE_BYTES + MAX_PAYLOAD_BYTES
 class Envelope:
     """One message. Whether it is signed by its sender is for the reader to check (:mod:`mixer.signatures`)."""
 
-    session: Digest
-    """Id of the session."""
+    log: Digest
+    """Which log it is for: a session's, as one board opened it (:mod:`mixer.opening`)."""
     run: int
     """Number of the attempt within the session, from 0."""
     phase: Phase
@@ -46,7 +46,7 @@ class Envelope:
     def __post_init__(self) -> None:
         if len(self.signature) != ENVELOPE_SIGNATURE_BYTES:
             raise ValueError(f"an envelope's signature has {ENVELOPE_SIGNATURE_BYTES} bytes")
-        body = _body(self.session, self.run, self.phase, self.sender, self.previous, self.payload)
+        body = _body(self.log, self.run, self.phase, self.sender, self.previous, self.payload)
         object.__setattr__(self, "encoded", body + self.signature)
         object.__setattr__(self, "digest", Digest(keccak(_ENVELOPE_TAG + body)))
 
@@ -55,12 +55,12 @@ class Envelope:
 
 
 def seal(
-    session: Digest, run: int, phase: Phase, sender: int, previous: Digest, payload: bytes, key: SigningKey
+    log: Digest, run: int, phase: Phase, sender: int, previous: Digest, payload: bytes, key: SigningKey
 ) -> Envelope:
     """An envelope signed with ``key``. Raises ``ValueError`` if a field does not fit the encoding."""
-    digest = keccak(_ENVELOPE_TAG + _body(session, run, phase, sender, previous, payload))
+    digest = keccak(_ENVELOPE_TAG + _body(log, run, phase, sender, previous, payload))
     signature = key.sign(digest)[:ENVELOPE_SIGNATURE_BYTES]
-    return Envelope(session, run, phase, sender, previous, payload, signature)
+    return Envelope(log, run, phase, sender, previous, payload, signature)
 
 
 @public
@@ -72,14 +72,14 @@ def decode(data: bytes) -> Envelope:
     """
     if not MIN_ENVELOPE_BYTES <= len(data) <= MAX_ENVELOPE_BYTES:
         raise EncodingError(f"an envelope has {MIN_ENVELOPE_BYTES} to {MAX_ENVELOPE_BYTES} bytes, not {len(data)}")
-    version, phase, sender, run, session, previous, length = _HEADER.unpack_from(data)
+    version, phase, sender, run, log, previous, length = _HEADER.unpack_from(data)
     if version != VERSION:
         raise EncodingError(f"envelope version {version} is unknown; this is version {VERSION}")
     if length != len(data) - MIN_ENVELOPE_BYTES:
         raise EncodingError(f"the envelope promises {length} bytes and carries {len(data) - MIN_ENVELOPE_BYTES}")
     try:
         return Envelope(
-            Digest(session),
+            Digest(log),
             run,
             Phase(phase),
             sender,
@@ -91,13 +91,13 @@ def decode(data: bytes) -> Envelope:
         raise EncodingError(str(error)) from None
 
 
-def _body(session: Digest, run: int, phase: Phase, sender: int, previous: Digest, payload: bytes) -> bytes:
+def _body(log: Digest, run: int, phase: Phase, sender: int, previous: Digest, payload: bytes) -> bytes:
     if not 0 <= run <= MAX_RUN:
         raise ValueError(f"run is {run}; give 0 to {MAX_RUN}")
     if not 0 <= sender < MAX_PEERS:
         raise ValueError(f"sender is {sender}; give 0 to {MAX_PEERS - 1}")
-    if len(session) != 32 or len(previous) != 32:
-        raise ValueError("session and previous are hashes of 32 bytes")
+    if len(log) != 32 or len(previous) != 32:
+        raise ValueError("log and previous are hashes of 32 bytes")
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"a payload has at most {MAX_PAYLOAD_BYTES} bytes, this one {len(payload)}")
-    return _HEADER.pack(VERSION, phase, sender, run, session, previous, len(payload)) + payload
+    return _HEADER.pack(VERSION, phase, sender, run, log, previous, len(payload)) + payload

@@ -30,7 +30,9 @@ def encode_exhibit(spend: Signed[Transaction]) -> bytes:
 def read_exhibit(session: MixSession, members: Collection[int], payload: bytes, mixes: Collection[Digest]) -> list[int]:
     """Which of ``members`` the transaction in ``payload`` convicts, ascending. ``mixes`` are the session's own.
 
-    Raises :class:`OwnMix` for one of those, and :class:`NotAnExhibit` if it convicts nobody.
+    Raises :class:`OwnMix` for one of those, and :class:`NotAnExhibit` if it convicts nobody. A transaction that could
+    be the mix of another log (:func:`could_be_a_mix`) has to carry every owner's signature: one that does not is no
+    spend, but what a member honestly signs in an opening that came to nothing.
     """
     try:
         signed = codec.signed_from_json(codec.parse(payload))
@@ -40,15 +42,24 @@ def read_exhibit(session: MixSession, members: Collection[int], payload: bytes, 
     if isinstance(signed.tx, Transact) and digest(session.domain, signed.tx) in mixes:
         raise OwnMix
     guilty = [m for m in sorted(members) if (session.input_ids[m], session.owners[m]) in spenders]
-    if not guilty:
+    if not guilty or (_only_of_the_session(session, signed.tx) and not _complete(session.domain, signed)):
         raise NotAnExhibit
     return guilty
 
 
 def could_be_a_mix(session: MixSession, payload: bytes) -> bool:
     """Whether the transaction spends nothing but two or more notes of the session, as another log's mix would."""
-    inputs = {note.id for note in inputs_of(codec.signed_from_json(codec.parse(payload)).tx)}
+    return _only_of_the_session(session, codec.signed_from_json(codec.parse(payload)).tx)
+
+
+def _only_of_the_session(session: MixSession, tx: Transaction) -> bool:
+    inputs = {note.id for note in inputs_of(tx)}
     return len(inputs) > 1 and inputs <= set(session.input_ids)
+
+
+def _complete(domain: Domain, signed: Signed[Transaction]) -> bool:
+    """Whether every owner's valid signature is there."""
+    return {(note.id, note.note.owner) for note in inputs_of(signed.tx)} <= set(_spenders(domain, signed))
 
 
 def _spenders(domain: Domain, signed: Signed[Transaction]) -> Iterator[tuple[NoteId, Address]]:

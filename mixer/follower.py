@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assets.keys import Address, SigningKey
+from assets.keys import Address, Digest, SigningKey
 from assets.transactions import Signed, Transact, Transaction
 from mixer.engine import Engine, Mixed, Outcome, Player, Rules, Run, Watcher, first_run, next_run
+from mixer.opening import UNOPENED
 from mixer.session import MixSession
 
 
@@ -44,11 +45,17 @@ class Follower:
     """
 
     def __init__(
-        self, engine: Engine, session: MixSession, rules: Rules, start_s: int = 0, seat: Seat | None = None
+        self,
+        engine: Engine,
+        session: MixSession,
+        rules: Rules,
+        start_s: int = 0,
+        seat: Seat | None = None,
+        opening: Digest = UNOPENED,
     ) -> None:
         self._engine, self._rules, self._seat = engine, rules, seat
         self._member = None if seat is None else session.index_of(seat.key.address)
-        self._next = first_run(session, rules, start_s)
+        self._next = first_run(session, rules, start_s, opening)
         self._watcher: Watcher | None = None
         self._player: Player | None = None
         self._now_s = start_s

@@ -12,6 +12,7 @@ from assets.keys import Digest
 from assets.transactions import Signed, Transact
 from mixer.engine import Blamed, Engine, Guilt, Rules
 from mixer.follower import Attempt, Follower, LogEntry
+from mixer.opening import UNOPENED
 from mixer.session import MixSession
 
 
@@ -42,12 +43,15 @@ def judge(
     *,
     start_s: int = 0,
     until_s: int | None = None,
+    opening: Digest = UNOPENED,
 ) -> Verdict:
-    """The verdict on ``log``, which began at ``start_s`` and is complete up to ``until_s``, or up to its last entry.
+    """The verdict on ``log``, which is complete up to ``until_s``, or up to its last entry.
+
+    It began at ``start_s`` with the head ``opening``: only what was signed for that opening counts.
 
     Raises ``ValueError`` if the log's time goes back; nothing else in a log can stop the judge.
     """
-    follower = Follower(engine, session, rules, start_s)
+    follower = Follower(engine, session, rules, start_s, opening=opening)
     follower.begin()
     for entry in log:
         follower.read(entry)

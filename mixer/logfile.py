@@ -1,8 +1,9 @@
 """The log of a session in a file, with what a judge needs: JSON lines, each in its one canonical encoding.
 
-The first line names engine, ledger, session and rules; each further line is one message with the board's time; the last
-says up to when the log is complete. The file proves nothing by itself: notes and anchor are to be compared with the
-ledger, the log with what others have read. The id of the session follows from the first line.
+The first line names engine, ledger, session, opening and rules; each further line is one message with the board's
+time; the last says up to when the log is complete. The file proves nothing by itself: notes and anchor are to be
+compared with the ledger, the log with what others have read. The id of the session follows from the first line. Every
+message names the opening for which it was signed, so no file makes messages of two openings into one story.
 """
 
 from collections.abc import Iterable
@@ -27,10 +28,11 @@ from mixer.engine import Rules
 from mixer.engines import NAMES
 from mixer.envelope import MAX_ENVELOPE_BYTES
 from mixer.follower import LogEntry
+from mixer.opening import UNOPENED
 from mixer.session import MixSession
 
-FORMAT = 1
-"""Version of the file, on its first line."""
+FORMAT = 2
+"""Version of the file, on its first line. Version 1 lacked the opening, which its messages did not name either."""
 
 _DOMAIN = Record(Domain, {"chain_id": Uint(256), "contract": ADDRESS})
 _RULES = Record(Rules, {"minimum": UINT32, "timeout_s": UINT32, "max_runs": UINT32})
@@ -46,6 +48,8 @@ class MixLogFile:
     start_s: int
     entries: tuple[LogEntry, ...]
     until_s: int
+    opening: Digest = UNOPENED
+    """First head of the log (:mod:`mixer.opening`)."""
 
 
 def encode(log: MixLogFile) -> bytes:
@@ -60,6 +64,7 @@ def encode(log: MixLogFile) -> bytes:
         "inputs": [issued_note_to_json(note) for note in session.inputs],
         "rules": _RULES.encode(log.rules, "rules"),
         "start_s": log.start_s,
+        "opening": DIGEST.encode(log.opening, "opening"),
     }
     lines: list[object] = [head, *({"at_s": e.at_s, "data": e.data.hex()} for e in log.entries)]
     return b"".join(canonical(line) + b"\n" for line in [*lines, {"until_s": log.until_s}])
@@ -78,7 +83,7 @@ def decode(lines: Iterable[bytes]) -> MixLogFile:
     if len(objects) < 2:
         raise EncodingError("a mix log has at least its first and its last line")
     try:
-        engine, session, rules, start_s = _head(objects[0])
+        engine, session, rules, start_s, opening = _head(objects[0])
     except ValueError as error:
         raise EncodingError(f"line 1 of the mix log: {error}") from None
     entries = []
@@ -95,7 +100,7 @@ def decode(lines: Iterable[bytes]) -> MixLogFile:
     until_s = UINT64.decode(last["until_s"], "until_s")
     if until_s < now_s:
         raise EncodingError(f"until_s is {until_s}, before the last message at {now_s}")
-    return MixLogFile(engine, session, rules, start_s, tuple(entries), until_s)
+    return MixLogFile(engine, session, rules, start_s, tuple(entries), until_s, opening)
 
 
 def _object(value: object) -> JsonObject:
@@ -109,8 +114,8 @@ def _fields(obj: JsonObject, names: set[str]) -> None:
         raise EncodingError(f"expected the fields {', '.join(sorted(names))}")
 
 
-def _head(obj: JsonObject) -> tuple[str, MixSession, Rules, int]:
-    _fields(obj, {"format", "engine", "domain", "window", "anchor", "inputs", "rules", "start_s"})
+def _head(obj: JsonObject) -> tuple[str, MixSession, Rules, int, Digest]:
+    _fields(obj, {"format", "engine", "domain", "window", "anchor", "inputs", "rules", "start_s", "opening"})
     if obj["format"] != FORMAT:
         raise EncodingError(f"the log's format is {obj['format']}; this program reads {FORMAT}")
     engine = obj["engine"]
@@ -124,7 +129,8 @@ def _head(obj: JsonObject) -> tuple[str, MixSession, Rules, int]:
         tuple(issued_note_from_json(note) for note in obj["inputs"]),
         Digest(DIGEST.decode(obj["anchor"], "anchor")),
     )
-    return engine, session, _RULES.decode(obj["rules"], "rules"), UINT64.decode(obj["start_s"], "start_s")
+    rules, start_s = _RULES.decode(obj["rules"], "rules"), UINT64.decode(obj["start_s"], "start_s")
+    return engine, session, rules, start_s, Digest(DIGEST.decode(obj["opening"], "opening"))
 
 
 def _entry(obj: JsonObject, now_s: int) -> LogEntry:

@@ -53,6 +53,6 @@ def read_complaint(payload: bytes, instead_of: Phase) -> Reason:
     return Reason(payload[0])
 
 
-def agreement(session: Digest, run: int, box_keys: list[bytes], outputs: tuple[Address, ...]) -> bytes:
+def agreement(log: Digest, run: int, box_keys: list[bytes], outputs: tuple[Address, ...]) -> bytes:
     """The hash of the equivocation check: all encryption keys in the order of the peers, and the outputs as posted."""
-    return keccak(_AGREEMENT_TAG + session + run.to_bytes(4, "big") + b"".join(box_keys) + b"".join(outputs))
+    return keccak(_AGREEMENT_TAG + log + run.to_bytes(4, "big") + b"".join(box_keys) + b"".join(outputs))

@@ -16,6 +16,7 @@ from mixer.envelope import Envelope, decode, seal
 from mixer.exhibits import NotAnExhibit, OwnMix, encode_exhibit, read_exhibit
 from mixer.faults import PeerFault, Reason
 from mixer.onion import BoxKey, UnreadableOnion, wrap
+from mixer.opening import UNOPENED
 from mixer.phases import PHASE_OF, State
 from mixer.protocol import ADDRESS_BYTES, MAX_RUN, STEP_TIMEOUT_S, Phase
 from mixer.runstate import Events
@@ -43,6 +44,7 @@ class Peer:
         timeout_s: int = STEP_TIMEOUT_S,
         rng: random.Random | None = None,
         mixes: tuple[Digest, ...] = (),
+        opening: Digest = UNOPENED,
     ) -> None:
         if len(output) != ADDRESS_BYTES or output == ZERO_ADDRESS:
             raise ValueError(f"the output is an address of {ADDRESS_BYTES} bytes other than zero")
@@ -55,7 +57,7 @@ class Peer:
         """Which peer this is: the place of its note among the session's inputs."""
         if self.index not in members:
             raise ValueError("the key's note does not take part in this run")
-        self.watch = Watch(Run(session, run, members, 0, timeout_s, mixes))
+        self.watch = Watch(Run(session, run, members, 0, timeout_s, mixes, opening))
         """What follows from the board alone."""
         self._key = key
         self._public_key = key.public_key
@@ -196,7 +198,7 @@ class Peer:
 
     def _seal(self, phase: Phase, payload: bytes) -> bytes:
         view = self.watch.transcript.view
-        envelope = seal(self.session.id, self.run, phase, self.index, view, payload, self._key)
+        envelope = seal(self.watch.run.log, self.run, phase, self.index, view, payload, self._key)
         self._posted[envelope.digest] = envelope.signature
         return envelope.encoded
 

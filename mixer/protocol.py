@@ -19,8 +19,8 @@ from enum import IntEnum
 
 from assets.notes import MAX_NOTES
 
-VERSION = 1
-"""First byte of every envelope."""
+VERSION = 2
+"""First byte of every envelope. Version 1 named the session only, not its opening."""
 
 MIN_PEERS = 2
 """Fewest peers of a session. Two hide each note only from outsiders; demand more where it matters."""

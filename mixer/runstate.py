@@ -32,7 +32,7 @@ class RunState:
     def __init__(self, run: Run) -> None:
         self._run = run
         self.state = State.CREATED
-        self.transcript = Transcript(run.session.id, run.number, run.members)
+        self.transcript = Transcript(run.log, run.number, run.members)
         """Every accepted message."""
         self.faults: tuple[PeerFault, ...] = ()
         """Why the run was aborted: one for each guilty peer, ascending."""
@@ -130,7 +130,7 @@ class RunState:
         run = self._run
         self.transcript.fold(Phase.BROADCAST, run.members[-1:])
         self.outputs = outputs
-        self.agreement = agreement(run.session.id, run.number, [self.box_keys[m] for m in run.members], outputs)
+        self.agreement = agreement(run.log, run.number, [self.box_keys[m] for m in run.members], outputs)
         return (self._move(Trigger.OUTPUTS_READ),)
 
     def _take_agreement(self, sender: int) -> Events:

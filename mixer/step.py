@@ -12,7 +12,7 @@ class Why(Enum):
     """Why a message was ignored. Anybody can make such messages, so they accuse nobody and change nothing."""
 
     UNREADABLE = "not an envelope of this version"
-    OTHER_SESSION = "of another session"
+    OTHER_LOG = "of another session, or of another opening of this one"
     OTHER_RUN = "of another run of this session"
     NOT_A_PEER = "its sender is no peer of this session"
     NOT_SIGNED = "not signed by its sender"

@@ -13,15 +13,15 @@ _VIEW_TAG = keccak(b"PETra mix view v1")
 class Transcript:
     """Accepted envelopes in the order of the board, at most one for each phase and sender.
 
-    The *view* is a hash chain. It starts from session, run and its members, and takes up the digests of a phase's
+    The *view* is a hash chain. It starts from log, run and its members, and takes up the digests of a phase's
     envelopes in the order of their senders, in the shuffle after every hop. Equal views mean equal messages.
     """
 
-    def __init__(self, session: Digest, run: int, members: Sequence[int]) -> None:
+    def __init__(self, log: Digest, run: int, members: Sequence[int]) -> None:
         self._envelopes: list[Envelope] = []
         self._slots: dict[tuple[Phase, int], Envelope] = {}
         taking_part = b"".join(member.to_bytes(2, "big") for member in members)
-        self._view = Digest(keccak(_VIEW_TAG + session + run.to_bytes(4, "big") + taking_part))
+        self._view = Digest(keccak(_VIEW_TAG + log + run.to_bytes(4, "big") + taking_part))
 
     @property
     def envelopes(self) -> tuple[Envelope, ...]:

@@ -77,8 +77,8 @@ class Watch(RunState):
             raise _NoEffect(Why.UNREADABLE) from None
         if self.state is State.DONE and envelope.phase is not Phase.EXHIBIT:
             raise _NoEffect(Why.CLOSED)
-        if envelope.session != self._run.session.id:
-            raise _NoEffect(Why.OTHER_SESSION)
+        if envelope.log != self._run.log:
+            raise _NoEffect(Why.OTHER_LOG)
         if envelope.run != self._run.number:
             raise _NoEffect(Why.OTHER_RUN)
         if envelope.sender not in self._run.members:

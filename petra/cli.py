@@ -35,9 +35,11 @@ from petra.commands import (
     wallet,
 )
 from petra.commands.errors import one_sentence_errors
+from petra.crypto import COUNTED, COUNTED_BANNER, EXECUTED, crypto_named
 from petra.homes.community import generate
 from petra.homes.csv_profiles import read_profiles
 from petra.homes.profile import Profiles
+from petra.stopwatch import Stopwatch
 from petra.tables import Table
 
 BANNER = "THROW-AWAY KEYS, NO NETWORK ANONYMITY: keys come from the seed, and all messages travel in memory."
@@ -119,6 +121,10 @@ def simulate(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files of the run.")] = Path("out/run"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run of --out that was cut off.")] = False,
+    crypto: Annotated[
+        str, typer.Option(help="executed, or counted: for thousands of homes; then no signature proves anything.")
+    ] = EXECUTED,
+    profile: Annotated[bool, typer.Option("--profile", help="Show the CPU time and memory of every stage.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of tables.")] = False,
 ) -> None:
     """Run a microgrid from homes to bills: every asset on a ledger, every transfer signed, every note mixed."""
@@ -130,6 +136,9 @@ def simulate(
 
     console = Console(stderr=as_json)
     banner = {"memory": BANNER, "http": HTTP_BANNER, "tor": TOR_BANNER}.get(transport, BANNER)
+    if crypto == COUNTED:
+        banner = COUNTED_BANNER
+    watch = Stopwatch()
     console.print(banner, style="bold yellow", soft_wrap=True)
     with one_sentence_errors():
         from dso.tariff import Tariff
@@ -137,11 +146,13 @@ def simulate(
 
         if out.exists() and not out.is_dir():
             raise ValueError(f"--out {out} is a file; give a folder")
-        scenario = default_scenario(
-            _load(profiles, start, intervals, homes, interval_s, seed), seed, ledger, Tariff.parse(tariff)
-        )
+        if crypto_named(crypto).counts is not None and (ledger, transport) != ("spec", "memory"):
+            raise ValueError("--crypto counted needs --ledger spec, and no --transport: nothing is sent or executed")
+        with watch("generate"):
+            homes_of = _load(profiles, start, intervals, homes, interval_s, seed)
+        scenario = default_scenario(homes_of, seed, ledger, Tariff.parse(tariff))
         prepare_folder(out)
-        scenario = replace(scenario, record_in=out / "deployments", resume=resume, strategy=strategy)
+        scenario = replace(scenario, record_in=out / "deployments", resume=resume, strategy=strategy, crypto=crypto)
         if strategy is not None:
             scenario = replace(scenario, name=f"{scenario.name}; strategy {strategy}")
         with (
@@ -149,26 +160,31 @@ def simulate(
             _progress(console) as progress,
         ):
             task = progress.add_task("intervals", total=scenario.intervals)
-            run = run_simulation(scenario, lambda done: progress.update(task, completed=done), way)
-        learnt = who_learnt_what(run)
-        summary = write_run(run, learnt, out)
-        write_report(run, learnt, banner, out / "report.html")
+            run = run_simulation(scenario, lambda done: progress.update(task, completed=done), way, watch)
+        with watch("learnt"):
+            learnt = who_learnt_what(run)
+        with watch("files"):
+            summary = write_run(run, learnt, out)
+        with watch("report"):
+            write_report(run, learnt, banner, out / "report.html")
     if as_json:
         print(json.dumps(summary, indent=2))
         return
     for table in (
-        tables.stages_table(run),
+        tables.profile_table(run) if profile else tables.stages_table(run),
         tables.bills_table(run),
         tables.conservation_table(run),
         tables.knowledge_table(learnt),
+        *([tables.crypto_table(run)] if run.costs else []),
     ):
         _print(console, table)
+    if crypto == COUNTED:
+        console.print(COUNTED_BANNER, style="bold yellow", soft_wrap=True)
     for line in way.account():
         console.print(line, soft_wrap=True)
     console.print(f"Plots and tables: {out / 'report.html'}", soft_wrap=True)
-    console.print(
-        f"Next: {_program()} audit {out}    recomputes every signature, limit and bill from the files", soft_wrap=True
-    )
+    recomputed = "limit and bill" if crypto == COUNTED else "signature, limit and bill"
+    console.print(f"Next: {_program()} audit {out}    recomputes every {recomputed} from the files", soft_wrap=True)
 
 
 @app.command()
@@ -182,8 +198,11 @@ def audit(run_dir: Annotated[Path, typer.Argument(help="The folder that petra si
     except AuditError as error:
         typer.echo(f"AUDIT FAILED  {error}", err=True)
         raise typer.Exit(1) from None
+    checked = "signatures"
+    if result.counted:
+        checked = "SIGNATURES THAT CANNOT BE CHECKED (cryptography counted, not executed)"
     typer.echo(
-        f"audit passed: {result.ledger_entries} ledger transactions, {result.signatures} signatures, "
+        f"audit passed: {result.ledger_entries} ledger transactions, {result.signatures} {checked}, "
         f"{result.trades} trades, {result.billing_records} bills of {result.homes} homes; "
         f"the DSO receives {format_amount(result.bills_nano)} USD"
     )

@@ -59,24 +59,25 @@ class Learnt:
     """Totals of a home's period that the observer received."""
 
 
-def learn(observer: Observer, entries: Sequence[Entry], truth: Truth) -> Learnt:
-    """What ``observer`` can conclude from the ledger and from what it received."""
-    candidates = _candidates(observer, entries, truth)
-    sellers, buyers, deposits_named = [], [], 0
-    for tx in _transfers(entries):
-        by_kind = {Kind(i.note.kind): i.note.owner for i in tx.inputs}
-        if Kind.EPA in by_kind and Kind.ECA in by_kind:
-            seller, buyer = by_kind[Kind.EPA], by_kind[Kind.ECA]
-            if not {truth[seller], truth[buyer]} & observer.own:
-                sellers.append(len(candidates[seller]))
-                buyers.append(len(candidates[buyer]))
-        elif len(tx.inputs) == len(tx.outputs) == 1 and truth[tx.outputs[0].owner] not in observer.own:
-            deposits_named += len(candidates[tx.outputs[0].owner]) == 1
-    for fill in _fills(entries):
-        seller, buyer = (order.energy.note.owner for order in _sides(fill))
+def learn(
+    observer: Observer, entries: Sequence[Entry], truth: Truth, public: Mapping[Address, Homes] | None = None
+) -> Learnt:
+    """What ``observer`` can conclude from the ledger and from what it received.
+
+    ``public``: :func:`candidates_of` somebody who received nothing, if it was computed before.
+    """
+    if public is None or observer.own or observer.linked or any(isinstance(m, Posting) for m in observer.received):
+        candidates: Mapping[Address, Homes] = candidates_of(observer, entries, truth)
+    else:
+        candidates = public
+    sellers, buyers = [], []
+    for seller, buyer in trades_on(entries):
         if not {truth[seller], truth[buyer]} & observer.own:
             sellers.append(len(candidates[seller]))
             buyers.append(len(candidates[buyer]))
+    deposits_named = sum(
+        len(candidates[owner]) == 1 for owner in deposits_on(entries) if truth[owner] not in observer.own
+    )
     limits = {order.energy.id: order for order in _orders(observer, entries)}.values()
     return Learnt(
         observer=observer.name,
@@ -92,16 +93,40 @@ def learn(observer: Observer, entries: Sequence[Entry], truth: Truth) -> Learnt:
     )
 
 
-def _candidates(observer: Observer, entries: Sequence[Entry], truth: Truth) -> dict[Address, Homes]:
+def trades_on(entries: Iterable[Entry]) -> Iterator[tuple[Address, Address]]:
+    """Seller's and buyer's address of every trade on the ledger: by joint transaction, then by settled order."""
+    entries = list(entries)
+    for tx in _transfers(entries):
+        by_kind = {Kind(i.note.kind): i.note.owner for i in tx.inputs}
+        if Kind.EPA in by_kind and Kind.ECA in by_kind:
+            yield by_kind[Kind.EPA], by_kind[Kind.ECA]
+    for fill in _fills(entries):
+        yield fill.sell.order.energy.note.owner, fill.buy.order.energy.note.owner
+
+
+def deposits_on(entries: Iterable[Entry]) -> Iterator[Address]:
+    """The address of every deposit on the ledger: a note that moved on its own."""
+    for tx in _transfers(entries):
+        if len(tx.inputs) == len(tx.outputs) == 1:
+            yield tx.outputs[0].owner
+
+
+def orders_on(entries: Iterable[Entry]) -> Iterator[Order]:
+    """The orders that settled: they stand on the ledger in full."""
+    yield from (order for fill in _fills(entries) for order in _sides(fill))
+
+
+def candidates_of(observer: Observer, entries: Sequence[Entry], truth: Truth) -> dict[Address, Homes]:
     """For each address on the ledger, the homes that it may belong to in the eyes of ``observer``."""
     homes: dict[Address, Homes] = {}
 
     def know(address: Address, candidates: Homes) -> None:
-        if truth[address] in observer.own:
+        if observer.own and truth[address] in observer.own:
             candidates = observer.own
-        elif candidates != observer.own:
+        elif observer.own and candidates != observer.own:
             candidates -= observer.own
-        homes[address] = candidates & observer.linked.get(address, candidates)
+        linked = observer.linked.get(address)
+        homes[address] = candidates if linked is None else candidates & linked
 
     for entry in entries:
         tx = entry.signed.tx
@@ -109,12 +134,13 @@ def _candidates(observer: Observer, entries: Sequence[Entry], truth: Truth) -> d
             for note in tx.outputs:
                 know(note.owner, frozenset({tx.meter}))
         elif isinstance(tx, Transact):
-            pool = frozenset().union(*(homes[i.note.owner] for i in tx.inputs))
+            sets = {homes[i.note.owner] for i in tx.inputs}
+            pool = sets.pop() if len(sets) == 1 else frozenset().union(*sets)
             for note in tx.outputs:
                 know(note.owner, pool)
         elif isinstance(tx, Settle):
             for order in (order for fill in tx.fills for order in _sides(fill)):
-                for address in _addresses(order) - homes.keys():
+                for address in [a for a in _addresses(order) if a not in homes]:  # set - keys() would visit all keys
                     know(address, homes[order.energy.note.owner])
     return _intersect(homes, _belonging_together(observer, entries))
 
@@ -137,7 +163,7 @@ def _belonging_together(observer: Observer, entries: Sequence[Entry]) -> Iterabl
 def _orders(observer: Observer, entries: Iterable[Entry]) -> Iterator[Order]:
     """The orders that an observer has seen: those that settled stand on the ledger in full."""
     yield from (message.signed.order for message in observer.received if isinstance(message, Posting))
-    yield from (order for fill in _fills(entries) for order in _sides(fill))
+    yield from orders_on(entries)
 
 
 def _addresses(order: Order) -> set[Address]:
@@ -170,8 +196,9 @@ def _intersect(homes: dict[Address, Homes], groups: Iterable[set[Address]]) -> d
         merged = set(group).union(*(together.get(a, set()) for a in group))
         for address in merged:
             together[address] = merged
-    return homes | {
-        address: frozenset.intersection(*(homes[a] for a in group if a in homes))
-        for address, group in together.items()
-        if address in homes
-    }
+    known: dict[Address, Homes] = {}
+    for address, group in together.items():
+        if address in homes:
+            sets = {homes[a] for a in group if a in homes}
+            known[address] = sets.pop() if len(sets) == 1 else frozenset.intersection(*sets)
+    return homes | known

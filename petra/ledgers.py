@@ -13,6 +13,7 @@ from assets.transactions import Domain, Signed, Transaction
 from contracts import deployments, nodes
 from contracts.ledger import EvmLedger
 from contracts.relayer import Patience
+from petra.crypto import Crypto
 from petra.microgrid import SimulatedLedger
 
 SPEC_DOMAIN = Domain(chain_id=1337, contract=Address(bytes(19) + b"\x01"))
@@ -20,7 +21,12 @@ SPEC_DOMAIN = Domain(chain_id=1337, contract=Address(bytes(19) + b"\x01"))
 
 
 def open_ledger(
-    where: str, dso: Address, start_s: int, interval_s: int, record_in: Path | None = None
+    where: str,
+    dso: Address,
+    start_s: int,
+    interval_s: int,
+    record_in: Path | None = None,
+    crypto: Crypto = Crypto(),  # noqa: B008 - frozen
 ) -> SimulatedLedger:
     """A fresh ledger: ``spec``, ``evm`` (in process), or the URL of a JSON-RPC node.
 
@@ -29,9 +35,11 @@ def open_ledger(
     Interval 0 starts at ``start_s`` (Unix seconds), or on a node whose clock is past that, one interval from now: a
     ledger accepts no prices for the past. Raises ``ValueError`` or ``ConnectionError`` with what to do.
     """
+    if crypto.counts is not None and where != "spec":
+        raise ValueError("--crypto counted needs --ledger spec: a contract checks signatures itself")
     opened_s = start_s - interval_s
     if where == "spec":
-        return SpecLedger(SPEC_DOMAIN, IntervalGrid(start_s, interval_s), dso, time_s=opened_s)
+        return SpecLedger(crypto.domain(SPEC_DOMAIN), IntervalGrid(start_s, interval_s), dso, time_s=opened_s)
     if where == "evm":
         return EvmLedger.deploy(nodes.in_process(opened_s), dso, IntervalGrid(start_s, interval_s))
     if not where.startswith(("http://", "https://")):

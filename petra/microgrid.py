@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from assets.counted import Counts
 from assets.keys import Address
 from assets.port import Entry, Ledger, Receipt, SimulatedClock
 from assets.transactions import Signed, Transaction
@@ -12,6 +13,7 @@ from dso.accounts import Accounts
 from dso.operator import Dso
 from petra.boards import MixLog
 from petra.inbox import Inboxes
+from petra.readers import Readers
 from petra.strategy import Strategy
 from petra.transports import MemoryTransport, Transport
 from petra.wallet import Wallet
@@ -69,7 +71,12 @@ class Microgrid:
     mix_logs: list[MixLog] = field(default_factory=list)
     latest: list[Entry] = field(default_factory=list)
     """The ledger entries of the last batch."""
-    _followed: int = 0
+    counts: Counts | None = None
+    """How often each operation would have been executed; ``None`` if they are."""
+    _readers: Readers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._readers = Readers(self.ledger.grid)
 
     def submit(self, batch: Sequence[Signed[Transaction]]) -> list[Receipt]:
         """Relay a batch to the ledger, require that all of it is accepted, and let everybody follow."""
@@ -85,8 +92,5 @@ class Microgrid:
     def follow(self) -> None:
         """Everybody reads the new entries of the ledger: the same whole range for all."""
         now_s = self.ledger.now_s  # read before the entries, so that none up to that time is missing
-        self.latest = self.ledger.entries(self._followed)
-        self._followed += len(self.latest)
-        for home in self.homes:
-            home.wallet.follow(self.latest)
-            home.meter.follow(self.latest, now_s)
+        self.latest = self.ledger.entries(self._readers.cursor)
+        self._readers.read(self.homes, self.latest, now_s)

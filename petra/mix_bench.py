@@ -1,6 +1,7 @@
 """What a mix takes: sessions of throw-away notes, played over any transport, beside the least that they could take."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from assets.keys import Address, Digest, RandomKeys
 from assets.notes import IssuedNote, epa
 from assets.transactions import Domain
 from mixer.board import MemoryBoard
-from mixer.engine import Rules
+from mixer.engine import Engine, Rules
 from mixer.engines import engine_named
 from mixer.follower import Follower, LogEntry, Seat
 from mixer.logfile import MixLogFile, encode
@@ -18,6 +19,7 @@ from mixer.mixing import play
 from mixer.protocol import MAX_PEERS, MIN_PEERS
 from mixer.session import MixSession
 from petra.boards import sender_of, view_of
+from petra.mix_cheats import CheatingEngine
 from petra.transports import Played, Table, Transport
 
 HEADER = (
@@ -107,8 +109,10 @@ class Measured:
         ]
 
 
-def table_of(engine_name: str, members: int, silent: int = 0, timeout_s: int = 30) -> Table:
+def table_of(engine_name: str, members: int, silent: int = 0, timeout_s: int = 30, cheat: str = "") -> Table:
     """A session of ``members`` throw-away notes, with seats for all but the first ``silent``.
+
+    The member in the middle deviates as :data:`petra.mix_cheats.DEVIATIONS` calls it, if ``cheat`` is given.
 
     Raises ``ValueError`` for sizes that cannot be mixed.
     """
@@ -116,11 +120,14 @@ def table_of(engine_name: str, members: int, silent: int = 0, timeout_s: int = 3
         raise ValueError(
             f"give sessions of {MIN_PEERS} to {MAX_PEERS} members, at least {MIN_PEERS} of them not silent"
         )
-    engine, rules, keys = engine_named(engine_name), Rules(minimum=MIN_PEERS, timeout_s=timeout_s), RandomKeys()
+    engine: Engine = engine_named(engine_name)
+    rules, keys = Rules(minimum=MIN_PEERS, timeout_s=timeout_s), RandomKeys()
     key_of = {key.address: key for key in (keys.fresh() for _ in range(members))}
     notes = [IssuedNote(epa(owner, _POWER_W, 0, 0), _ORIGIN, index) for index, owner in enumerate(key_of)]
     session = MixSession(_DOMAIN, 0, tuple(sorted(notes, key=lambda note: note.id)), _ORIGIN)
     seats = tuple(Seat(key_of[owner], lambda: keys.fresh().address) for owner in session.owners[silent:])
+    if cheat:
+        engine = CheatingEngine(engine, session.owners[silent + len(seats) // 2], cheat)
     return Table(session, engine, rules, seats)
 
 
@@ -156,16 +163,29 @@ def bound_of(transport: Transport, table: Table, played: Played) -> Bound:
     return Bound(len(several), together_s, len(alone), in_turn_s, crypto_s)
 
 
-def measure(transport: Transport, engine_name: str, members: int, silent: int = 0, out: Path | None = None) -> Measured:
+def measure(
+    transport: Transport,
+    engine_name: str,
+    members: int,
+    silent: int = 0,
+    out: Path | None = None,
+    cheat: str = "",
+    tell: Callable[[Table, Played], object] = lambda table, played: None,
+) -> Measured:
     """Mix ``members`` notes, of which the first ``silent`` members never post; keep the log in ``out``.
+
+    With ``cheat`` a member deviates. ``tell`` gets the session as it was played.
 
     Raises ``ValueError`` for sizes that cannot be mixed, and :class:`~petra.transports.TransportFailed`.
     """
-    timeout_s = SILENT_TIMEOUT_S if silent else transport.step_s
-    table = table_of(engine_name, members, silent, timeout_s)
+    timeout_s = SILENT_TIMEOUT_S if silent or cheat else transport.step_s
+    table = table_of(engine_name, members, silent, timeout_s, cheat)
     (played,) = transport.mix([table])
+    tell(table, played)
     if out is not None:
-        log = MixLogFile(table.engine.name, table.session, table.rules, played.start_s, played.log, played.ended_s)
+        log = MixLogFile(
+            table.engine.name, table.session, table.rules, played.start_s, played.log, played.ended_s, played.opening
+        )
         out.write_bytes(encode(log))
     return Measured(
         engine_name,
@@ -175,7 +195,7 @@ def measure(transport: Transport, engine_name: str, members: int, silent: int = 
         played.rounds,
         played.connect_s,
         played.seconds,
-        None if transport.name == "memory" or silent else bound_of(transport, table, played),
+        None if transport.name == "memory" or silent or cheat else bound_of(transport, table, played),
         max(_sent_bytes(played.log).values(), default=0),
         sum(len(entry.data) for entry in played.log),
         cpu_time_s(table) / len(table.seats),

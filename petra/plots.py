@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MAX_BARS, BINS = 100, 50
+"""Most homes with a bar each; beyond that a histogram of so many bins."""
+
 INSTALL = "pip install 'petra[report]'"
 
 
@@ -43,10 +46,13 @@ def price_plot(run: Run) -> str:
 
 
 def savings_plot(run: Run) -> str:
-    """What each home saved by trading locally, currency units."""
+    """What each home saved by trading locally, currency units; of a large community, how many saved how much."""
     bills = home_bills(run.bills)
     figure, axes = _figure()
     saved = [b.saved_nano / 1e9 for b in bills]
+    if len(bills) > MAX_BARS:
+        axes.hist(saved, bins=BINS, color="#1e8449")
+        return _svg(figure, axes, "homes", "USD saved", legend=False)
     axes.bar([str(b.home) for b in bills], saved, color=["#1e8449" if s >= 0 else "#b03a2e" for s in saved])
     axes.axhline(0, color="#444444", linewidth=0.8)
     return _svg(figure, axes, "USD saved", "home", legend=False)

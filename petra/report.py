@@ -22,7 +22,9 @@ svg { width: 100%; height: auto } .scroll { overflow-x: auto }
 def write_report(run: Run, learnt: Sequence[Learnt], banner: str, path: Path) -> None:
     """Write the report of ``run`` to ``path``; ``banner`` says what the run does not protect."""
     scenario = run.scenario
+    counted = [_table(tables.crypto_table(run))] if run.costs else []
     sections = [
+        *counted,
         _plot("Energy", plots.energy_plot(run)),
         _plot("Price", plots.price_plot(run)),
         _plot("Savings", plots.savings_plot(run)),

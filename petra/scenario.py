@@ -7,6 +7,7 @@ from pathlib import Path
 
 from assets.units import SECONDS_PER_HOUR, energy_wh
 from dso.tariff import Tariff
+from petra.crypto import EXECUTED
 from petra.homes.profile import Profiles
 from smartmeter.standard_set import StandardSet
 
@@ -36,6 +37,8 @@ class Scenario:
     """Whether to go on with the run recorded there."""
     strategy: str | None = None
     """Name of the homes' strategy (:mod:`petra.strategies`); ``None``: :class:`~petra.strategy.PersistenceTrader`."""
+    crypto: str = EXECUTED
+    """Whether cryptography is ``executed`` or ``counted`` (:mod:`petra.crypto`)."""
 
     @property
     def start_s(self) -> int:

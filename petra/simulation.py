@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from assets.keys import Address, ThrowAwayKeys
+from assets.keys import Address
 from assets.port import Entry
 from assets.transactions import Authorisation, FeederCapacity
 from bidstore.book import BidStore
 from dso.accounts import Accounts, Reconciliation
 from dso.operator import Dso
+from petra.counted_mix import CountedTransport
+from petra.crypto import Crypto, crypto_named
 from petra.cycle import Market, bill_interval, trade_interval
 from petra.homes.battery import net_after_battery
 from petra.homes.profile import HomeProfile
@@ -20,7 +22,8 @@ from petra.resume import ResumedLedger
 from petra.scenario import Scenario
 from petra.stopwatch import Stopwatch
 from petra.strategy import PersistenceTrader, Strategy
-from petra.transports import Transport
+from petra.transports import MemoryTransport, Transport
+from petra.unit_costs import Cost, costs_of
 from petra.wallet import Wallet
 from smartmeter.billing import BillingRecord
 from smartmeter.meter import Meter
@@ -41,18 +44,31 @@ class Run:
     reconciliation: Reconciliation
     seconds: dict[str, float]
     """Wall-clock time by stage, and ``total``."""
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    """CPU time and memory by stage."""
+    costs: Sequence[Cost] = ()
+    """What was counted and not executed, with what it would have cost; empty if all was executed."""
 
 
-def simulate(scenario: Scenario, progress: Callable[[int], None], transport: Transport | None = None) -> Run:
+def simulate(
+    scenario: Scenario,
+    progress: Callable[[int], None],
+    transport: Transport | None = None,
+    watch: Stopwatch | None = None,
+) -> Run:
     """Run ``scenario``; ``progress`` is called with the number of intervals traded so far.
 
-    ``transport`` carries the messages of the mix; in memory unless given.
+    ``transport`` carries the messages of the mix; in memory unless given. Where cryptography is counted, none does.
+    Raises ``ValueError`` for a scenario whose parts do not fit together.
     """
-    watch = Stopwatch()
+    watch = Stopwatch() if watch is None else watch
     with watch("total"):
         with watch("enrol"):
             grid = build(scenario)
-            grid.transport = transport or grid.transport
+            if transport is not None and grid.counts is not None and not isinstance(transport, MemoryTransport):
+                raise ValueError("--crypto counted sends no message; leave --transport out")
+            if transport is not None and grid.counts is None:
+                grid.transport = transport
         times = grid.ledger.grid
         markets: list[Market] = []
         bills: list[BillingRecord] = []
@@ -66,17 +82,20 @@ def simulate(scenario: Scenario, progress: Callable[[int], None], transport: Tra
             progress(t + 1)
         grid.advance_to(times.end_s(scenario.intervals - 1) + scenario.gate_s)
         bills += _bill_closed(grid, scenario, len(markets), len(bills), watch)
-        with watch("settle"):
+        with watch("reconcile"):
             reconciliation = settle(grid, scenario)
-    return Run(scenario, grid, grid.ledger.entries(), markets, bills, reconciliation, dict(watch.seconds))
+        with watch("unit costs"):
+            costs = costs_of(grid.counts) if grid.counts is not None else []
+    return Run(scenario, grid, grid.ledger.entries(), markets, bills, reconciliation, dict(watch.seconds), watch, costs)
 
 
 def build(scenario: Scenario) -> Microgrid:
     """Open the ledger, enrol every home's meter, and announce the prices."""
-    dso_key = ThrowAwayKeys(scenario.seed, "dso").fresh()
-    ledger = _open(scenario, dso_key.address)
+    crypto = crypto_named(scenario.crypto)
+    dso_key = crypto.keys(scenario.seed, "dso").fresh()
+    ledger = _open(scenario, dso_key.address, crypto)
     dso = Dso(dso_key, ledger)
-    homes = [_home(scenario, profile, ledger) for profile in scenario.profiles.homes]
+    homes = [_home(scenario, profile, ledger, crypto) for profile in scenario.profiles.homes]
     grid = Microgrid(
         ledger=ledger,
         dso=dso,
@@ -85,7 +104,10 @@ def build(scenario: Scenario) -> Microgrid:
         homes=homes,
         standard_set=scenario.standard_set,
         seed=scenario.seed,
+        counts=crypto.counts,
     )
+    if crypto.counts is not None:
+        grid.transport = CountedTransport(crypto.counts)
     notes = scenario.standard_set
     export_w, import_w = notes.epa_notes * notes.note_power_w, notes.eca_notes * notes.note_power_w
     credit_nano = notes.fa_notes * notes.fa_amount_nano * scenario.intervals
@@ -106,15 +128,15 @@ def build(scenario: Scenario) -> Microgrid:
     return grid
 
 
-def _open(scenario: Scenario, dso: Address) -> SimulatedLedger:
+def _open(scenario: Scenario, dso: Address, crypto: Crypto) -> SimulatedLedger:
     if scenario.resume and scenario.record_in is not None:
         left = reopen_ledger(scenario.ledger, dso, scenario.interval_s, scenario.record_in)
         if left is not None:
             return ResumedLedger(left)
-    return open_ledger(scenario.ledger, dso, scenario.start_s, scenario.interval_s, scenario.record_in)
+    return open_ledger(scenario.ledger, dso, scenario.start_s, scenario.interval_s, scenario.record_in, crypto)
 
 
-def _home(scenario: Scenario, profile: HomeProfile, ledger: SimulatedLedger) -> Home:
+def _home(scenario: Scenario, profile: HomeProfile, ledger: SimulatedLedger, crypto: Crypto) -> Home:
     label = f"home {profile.home}"
     seed = scenario.seed
     net_wh = net_after_battery(profile, scenario.interval_s)
@@ -122,14 +144,14 @@ def _home(scenario: Scenario, profile: HomeProfile, ledger: SimulatedLedger) -> 
         number=profile.home,
         meter=Meter(
             profile.home,
-            ThrowAwayKeys(seed, f"{label} meter").fresh(),
-            ThrowAwayKeys(seed, f"{label} deposits"),
+            crypto.keys(seed, f"{label} meter").fresh(),
+            crypto.keys(seed, f"{label} deposits"),
             ledger.domain,
             ledger.grid,
             scenario.standard_set,
             scenario.gate_s,
         ),
-        wallet=Wallet(ledger.domain, ledger.grid, ThrowAwayKeys(seed, f"{label} wallet")),
+        wallet=Wallet(ledger.domain, ledger.grid, crypto.keys(seed, f"{label} wallet")),
         strategy=_strategy(scenario, profile.home, net_wh, ledger),
         net_wh=net_wh,
     )

@@ -59,6 +59,7 @@ def mixes(grid: Microgrid, t: int) -> list[Signed[Transact]]:
     for played in grid.transport.mix(tables):
         if played.mixed is not None:
             mixed.append(played.mixed)
+        if played.mixed is not None and played.log:
             grid.mix_logs.append(MixLog(played.session, tuple(entry.data for entry in played.log), played.mixed))
     return mixed
 

@@ -8,9 +8,11 @@ from assets.notes import Kind
 from petra import boards
 from petra.bills import home_bills
 from petra.conservation import balances
+from petra.crypto import COUNTED, COUNTED_BANNER
 from petra.inbox import BID_STORE, DSO
-from petra.knowledge import Learnt, Observer, learn
+from petra.knowledge import Learnt, Observer, candidates_of, learn
 from petra.ledgers import gas_total, shown
+from petra.neighbours import learn_as_neighbours
 from petra.simulation import Run
 
 STAGES = ("withdraw", "mix", "trade", "settle", "deposit", "bill", "total")
@@ -20,10 +22,12 @@ STAGES = ("withdraw", "mix", "trade", "settle", "deposit", "bill", "total")
 def summarise(run: Run, learnt: Sequence[Learnt], ledger_head: Digest) -> dict[str, object]:
     """The summary as JSON values; ``ledger_head`` is the last hash of ``ledger.jsonl``."""
     scenario, bills = run.scenario, home_bills(run.bills)
+    crypto = {"crypto": _crypto(run)} if run.grid.counts is not None else {}
     outstanding = {b.kind: b.outstanding for b in balances(run.entries, run.bills, scenario.interval_s)}
     peers = [n for market in run.markets for n in market.mix_peers]
     trades = [trade for market in run.markets for trade in market.trades]
     return {
+        **crypto,
         "scenario": scenario.name,
         "seed": scenario.seed,
         "ledger": shown(scenario.ledger),
@@ -55,8 +59,22 @@ def summarise(run: Run, learnt: Sequence[Learnt], ledger_head: Digest) -> dict[s
     }
 
 
+def _crypto(run: Run) -> dict[str, object]:
+    """What a run did not execute: absent from the summary of one that executed everything."""
+    return {
+        "mode": COUNTED,
+        "statement": COUNTED_BANNER,
+        "cpu_s": round(sum(cost.cpu_s for cost in run.costs), 3),
+        "operations": [{**asdict(cost), "cpu_s": round(cost.cpu_s, 3)} for cost in run.costs],
+    }
+
+
 def who_learnt_what(run: Run) -> Sequence[Learnt]:
-    """One row for each kind of observer, and one for each neighbour."""
+    """One row for each kind of observer, and one for each neighbour.
+
+    Neighbours that received nothing, as all do where orders go to the bid store and mixes over a board, are computed
+    together.
+    """
     truth = owners_of_addresses(run)
     inboxes = run.grid.inboxes
     observers = [
@@ -65,11 +83,15 @@ def who_learnt_what(run: Run) -> Sequence[Learnt]:
         Observer(BID_STORE, received=inboxes.received(BID_STORE)),
         Observer(DSO, received=inboxes.received(DSO)),
     ]
-    observers += [
-        Observer(home.name, received=inboxes.received(home.name), own=frozenset({home.number}))
-        for home in run.grid.homes
-    ]
-    return [learn(observer, run.entries, truth) for observer in observers]
+    public = candidates_of(Observer("the public"), run.entries, truth)
+    rows = [learn(observer, run.entries, truth, public) for observer in observers]
+    told = [home for home in run.grid.homes if inboxes.received(home.name)]
+    names = {home.number: home.name for home in run.grid.homes if not inboxes.received(home.name)}
+    by_name = {row.observer: row for row in learn_as_neighbours(names, run.entries, truth, public)}
+    for home in told:
+        observer = Observer(home.name, received=inboxes.received(home.name), own=frozenset({home.number}))
+        by_name[home.name] = learn(observer, run.entries, truth)
+    return [*rows, *(by_name[home.name] for home in run.grid.homes)]
 
 
 def owners_of_addresses(run: Run) -> dict[Address, int]:

@@ -23,9 +23,14 @@ class Table:
     """What the reader should know to read it."""
 
 
+MAX_ROWS = 100
+"""More homes than this are summed up: nobody reads on, and ``bills.csv`` has them all."""
+
+
 def bills_table(run: Run) -> Table:
-    """One row for each home, and their sum."""
+    """One row for each home, and their sum; of a large community the sum alone."""
     bills = home_bills(run.bills)
+    shown = bills if len(bills) <= MAX_ROWS else []
     rows = [
         [
             f"home {b.home}",
@@ -37,11 +42,11 @@ def bills_table(run: Run) -> Table:
             format_amount(b.bill_without_trading_nano),
             format_amount(b.saved_nano),
         ]
-        for b in bills
+        for b in shown
     ]
     rows.append(
         [
-            "all",
+            "all" if shown else f"all {len(bills)} homes",
             kwh(sum(b.measured_import_wh - b.measured_export_wh for b in bills)),
             kwh(sum(b.bought_wh for b in bills)),
             kwh(sum(b.sold_wh for b in bills)),
@@ -56,6 +61,8 @@ def bills_table(run: Run) -> Table:
         "Energy in kWh, money in USD. Bought and sold: local trades; E: residual with the DSO; untraded: the bill "
         "without local trading. The DSO pays out a negative bill."
     )
+    if not shown:
+        note += " Each home's row stands in bills.csv."
     return Table("Bills", header, rows, note)
 
 
@@ -92,6 +99,40 @@ def stages_table(run: Run) -> Table:
     """Wall-clock seconds of each stage."""
     rows = [[stage, f"{run.seconds.get(stage, 0.0):.2f}"] for stage in STAGES]
     return Table("Stages", ["stage", "seconds"], rows)
+
+
+def profile_table(run: Run) -> Table:
+    """Processor time and memory of every stage, and how much of it falls on a home in an interval."""
+    watch, units = run.watch, len(run.grid.homes) * run.scenario.intervals
+    stages = {stage: seconds for stage, seconds in watch.cpu_s.items() if stage != "total"}
+    total_s, peak_mib = sum(stages.values()), max(watch.peak_mib.values(), default=0.0)
+    rows = [_profile_row(stage, seconds, total_s, units, watch.peak_mib[stage]) for stage, seconds in stages.items()]
+    rows.append(_profile_row("sum", total_s, total_s, units, peak_mib))
+    note = (
+        f"{len(run.grid.homes)} homes, {run.scenario.intervals} intervals. CPU time of this process, which other "
+        "programs on the machine do not change; peak: most memory held up to the end of the stage's last turn."
+    )
+    return Table("Profile", ["stage", "CPU s", "share", "µs a home and interval", "peak MiB"], rows, note)
+
+
+def _profile_row(stage: str, seconds: float, total_s: float, units: int, peak_mib: float) -> list[str]:
+    share = f"{100 * seconds / total_s:.1f} %" if total_s else "-"
+    return [stage, f"{seconds:.2f}", share, f"{1e6 * seconds / units:.1f}", f"{peak_mib:.0f}"]
+
+
+def crypto_table(run: Run) -> Table:
+    """What was counted and not executed."""
+    rows = []
+    for cost in run.costs:
+        each = "-" if cost.unit_us is None else f"{cost.unit_us:.3f}"
+        rows.append([cost.operation, f"{cost.count:,}", each, f"{cost.cpu_s:,.1f}"])
+    rows.append(["all", "", "", f"{sum(cost.cpu_s for cost in run.costs):,.1f}"])
+    note = (
+        "None of these was executed, so no signature of this run proves anything. CPU seconds: the counts times what "
+        "each takes on this machine, measured at the end of the run; for all homes together, of which each would have "
+        "its own processor. Reading, hashing and storing messages would come on top."
+    )
+    return Table("Cryptography counted, not executed", ["operation", "count", "µs each", "CPU s"], rows, note)
 
 
 def knowledge_table(learnt: Sequence[Learnt]) -> Table:

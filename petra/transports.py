@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from assets.chainlog import Genesis, HashChain, genesis_to_json
 from assets.codec import entry_to_json
+from assets.keys import Digest
 from assets.port import Ledger
 from assets.transactions import Signed, Transact
 from mixer.board import MemoryBoard
@@ -30,6 +31,7 @@ from mixer.engine import DEFAULT_TIMEOUT_S, Engine, Rules
 from mixer.follower import Attempt, Follower, LogEntry, Seat
 from mixer.memo import shared_work
 from mixer.mixing import play
+from mixer.opening import UNOPENED, fresh_opening
 from mixer.session import MixSession
 from petra.boards import view_of
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from mixer.boardservice.client import BoardAddress, Traffic
+    from mixer.boardservice.errors import BoardLost
     from mixer.boardservice.play import PlayedSession
     from petra.onion.connections import ConnectionLog, Endpoint
     from petra.onion.proxy import TorProxy
@@ -92,6 +95,8 @@ class Played:
     """Seconds until they were: sessions opened, circuits and connections built."""
     traffic: "tuple[Traffic, ...]" = ()
     """By seat; empty in memory."""
+    opening: Digest = UNOPENED
+    """First head of the log: which opening of the session this was."""
 
     @property
     def rounds(self) -> int:
@@ -145,8 +150,12 @@ class MemoryTransport:
         """A board in memory asks nobody."""
 
     def mix(self, tables: Sequence[Table]) -> list[Played]:
-        """Play one table after the other; time is simulated."""
-        return [_in_memory(table) for table in tables]
+        """Play one table after the other; time is simulated. What all members check, this process checks once."""
+        played = []
+        for table in tables:
+            with shared_work():
+                played.append(_in_memory(table))
+        return played
 
     def round_s(self, peers: int, rounds: int = 5, *, in_turn: bool = False, message_bytes: int = 1024) -> float:
         """The time of the appends and reads alone."""
@@ -214,7 +223,7 @@ class BoardTransport:
 
     @contextmanager
     def _failing_in_one_sentence(self) -> Iterator[None]:
-        from mixer.boardservice.errors import BoardLost, BoardMisbehaved, BoardRefusal
+        from mixer.boardservice.errors import AlreadyPlayed, BoardLost, BoardMisbehaved, BoardRefusal
         from petra.onion.errors import NotAnonymous, NotTor
 
         try:
@@ -223,7 +232,7 @@ class BoardTransport:
             raise TransportFailed(str(error)) from error
         except ExceptionGroup as errors:
             first = _first(errors)
-            if isinstance(first, (BoardLost, BoardMisbehaved, BoardRefusal, NotAnonymous, OSError)):
+            if isinstance(first, (AlreadyPlayed, BoardLost, BoardMisbehaved, BoardRefusal, NotAnonymous, OSError)):
                 raise TransportFailed(f"the mix over {self.name} stopped:", str(first)) from first
             raise
 
@@ -233,20 +242,25 @@ class BoardTransport:
         return [task.result() for task in tasks]
 
     async def _play_table(self, table: Table) -> Played:
+        from mixer.boardservice.errors import BoardLost
+
         begun: list[float] = [time.perf_counter()]
-        barrier, opened = asyncio.Barrier(len(table.seats)), asyncio.Event()
+        start, opened = _Start(len(table.seats)), asyncio.Event()
 
         async def ready() -> None:
-            await barrier.wait()
+            await start.wait()
             begun.append(time.perf_counter())
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._play_seat(table, seat, opened, ready)) for seat in table.seats]
+            tasks = [group.create_task(self._play_seat(table, seat, opened, ready, start)) for seat in table.seats]
         seconds = time.perf_counter() - begun[-1]
         self.sessions += 1
         if self.proxy is not None:
             self.proxy.forget(table.session.id)  # nothing that follows shares a circuit with the mix
-        ended = [task.result() for task in tasks]
+        results = [task.result() for task in tasks]
+        ended = [(played, traffic) for played, traffic in results if not isinstance(played, BoardLost)]
+        if not ended:  # it is not the members' connections but the board that is gone
+            raise next(lost for lost, _ in results if isinstance(lost, BoardLost))
         first = max((played for played, _ in ended), key=lambda played: len(played.log))
         if any(played.mixed != first.mixed for played, _ in ended):
             raise TransportFailed("the members disagree about the mix; the board showed them different logs")
@@ -259,24 +273,32 @@ class BoardTransport:
             first.ended_s,
             seconds,
             begun[-1] - begun[0],
-            tuple(traffic for _, traffic in ended),
+            tuple(traffic for _, traffic in results),
+            first.opening,
         )
 
     async def _play_seat(
-        self, table: Table, seat: Seat, opened: asyncio.Event, ready: Callable[[], Awaitable[None]]
-    ) -> "tuple[PlayedSession, Traffic]":
+        self, table: Table, seat: Seat, opened: asyncio.Event, ready: Callable[[], Awaitable[None]], start: "_Start"
+    ) -> "tuple[PlayedSession | BoardLost, Traffic]":
+        """Play one seat. If its connection breaks for good it ends, and the others exclude the member as silent."""
         from mixer.boardservice.client import BoardClient
+        from mixer.boardservice.errors import BoardLost
         from mixer.boardservice.play import play
 
         session = table.session
         http = self.http_client(session.id, f"mix {session.index_of(seat.key.address)}")
         async with BoardClient(http, self.board, session, seat.key) as board:
-            if seat is table.seats[0]:
-                await board.open()
+            try:
+                if seat is table.seats[0]:
+                    await board.open()
+                    opened.set()
+                else:
+                    await opened.wait()  # described once, a session need not be described by everybody
+                played = await play(board, table.engine, session, table.rules, seat, ready=ready)
+            except BoardLost as lost:
                 opened.set()
-            else:
-                await opened.wait()  # described once, a session need not be described by everybody
-            played = await play(board, table.engine, session, table.rules, seat, ready=ready)
+                start.leave()
+                return lost, board.traffic
             return played, board.traffic
 
     def round_s(self, peers: int, rounds: int = 5, *, in_turn: bool = False, message_bytes: int = 1024) -> float:
@@ -301,6 +323,24 @@ class BoardTransport:
                 f"Connections of this process, which holds all wallets: {to or 'none'}; no other was possible."
             )
         return lines
+
+
+class _Start:
+    """Where members wait for one another. Who has lost its connection is not waited for."""
+
+    def __init__(self, members: int) -> None:
+        self._missing, self._open = members, asyncio.Event()
+
+    async def wait(self) -> None:
+        """Arrive, and wait for the rest."""
+        self.leave()
+        await self._open.wait()
+
+    def leave(self) -> None:
+        """Be waited for no more."""
+        self._missing -= 1
+        if self._missing <= 0:
+            self._open.set()
 
 
 @dataclass
@@ -328,11 +368,12 @@ def _first(errors: BaseException) -> BaseException:
 
 
 def _in_memory(table: Table) -> Played:
-    board, session = MemoryBoard(), table.session
+    board, session, opening = MemoryBoard(), table.session, fresh_opening()
     started = time.perf_counter()
-    mixing = play(board, [Follower(table.engine, session, table.rules, 0, seat) for seat in table.seats])
+    followers = [Follower(table.engine, session, table.rules, 0, seat, opening) for seat in table.seats]
+    mixing = play(board, followers)
     seconds = time.perf_counter() - started
-    return Played(session, mixing.mixed, mixing.attempts, mixing.log, 0, mixing.ended_s, seconds)
+    return Played(session, mixing.mixed, mixing.attempts, mixing.log, 0, mixing.ended_s, seconds, opening=opening)
 
 
 @contextmanager

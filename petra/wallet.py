@@ -66,6 +66,18 @@ class Wallet:
                 if note.note.owner in self._keys:
                     self._notes[note.id] = note
 
+    def skim(self, created: Iterable[IssuedNote], spent: Iterable[NoteId], cursor: int) -> None:
+        """Take what somebody who read the ledger up to entry ``cursor`` found in it for this wallet.
+
+        Only a simulation reads for its wallets (:mod:`petra.readers`).
+        """
+        for note in created:
+            if note.note.owner in self._keys:
+                self._notes[note.id] = note
+        for note_id in spent:
+            self._notes.pop(note_id, None)
+        self._next_seq = cursor
+
     def notes(self, purpose: Purpose, window: int, kind: Kind) -> list[IssuedNote]:
         """Unspent notes of a kind that arrived for ``window`` at addresses of that purpose, oldest first."""
         wanted = Use(purpose, window)

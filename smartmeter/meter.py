@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from assets.intervals import IntervalGrid
 from assets.keys import ZERO_ADDRESS, Address, KeySource, Signer
-from assets.notes import Kind
+from assets.notes import Kind, Note
 from assets.port import Entry
 from assets.statement import SignedStatement, deposit_deadline_s, sign_statement
 from assets.transactions import Domain, PriceChange, Signed, Withdraw, sign
@@ -117,6 +117,10 @@ class Meter:
         Raises :class:`~smartmeter.tally.LedgerGap`, and counts nothing, if an entry is missing or out of order.
         """
         self._tally.follow(entries, now_s)
+
+    def skim(self, found: Iterable[tuple[Entry, Sequence[tuple[int, Note]]]], cursor: int, now_s: int) -> None:
+        """Take what a simulation found for this meter in the entries up to ``cursor``; see :meth:`Tally.skim`."""
+        self._tally.skim(found, cursor, now_s)
 
     @property
     def ledger_time_s(self) -> int:

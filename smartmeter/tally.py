@@ -1,7 +1,7 @@
 """The tally: what a meter counts from the public ledger, interval by interval."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from assets.intervals import IntervalGrid
@@ -97,6 +97,17 @@ class Tally:
             self._count(entry)
         self.cursor, self.time_s = cursor, max(time_s, self.time_s if now_s is None else now_s)
 
+    def skim(self, found: Iterable[tuple[Entry, Sequence[tuple[int, Note]]]], cursor: int, now_s: int) -> None:
+        """Read on to entry ``cursor`` and ledger time ``now_s`` with the help of somebody who read all of it.
+
+        ``found``: the entries that concern this meter, in order, each with its outputs at this meter's addresses and
+        their places. For simulations, in which one reader looks at every entry for all homes.
+        """
+        for entry, deposits in found:
+            self._count_issues(entry)
+            self._count_deposits(entry, deposits)
+        self.cursor, self.time_s = cursor, max(self.time_s, now_s)
+
     def state(self) -> TallyState:
         """Everything that was counted, to be stored together with what was made of it."""
         return TallyState(
@@ -146,12 +157,15 @@ class Tally:
         return price_in_force(self._prices, self._grid.start_s(t))
 
     def _count(self, entry: Entry) -> None:
+        self._count_issues(entry)
+        self._count_deposits(entry, enumerate(outputs_of(entry.signed.tx, self._grid.interval_s)))
+
+    def _count_issues(self, entry: Entry) -> None:
         match entry.signed.tx:
             case Regulate(prices=prices):
                 self._prices.extend(prices)
             case Withdraw() as tx if tx.meter == self._meter:
                 self._count_withdrawal(tx, entry.time_s)
-        self._count_deposits(entry, outputs_of(entry.signed.tx, self._grid.interval_s))
 
     def _count_withdrawal(self, tx: Withdraw, time_s: int) -> None:
         self.windows.add(tx.window)
@@ -163,8 +177,8 @@ class Tally:
                 for t in self._open(note, time_s):
                     self.withdrawn_wh[Kind(note.kind), t] += self._energy_wh(note)
 
-    def _count_deposits(self, entry: Entry, outputs: tuple[Note, ...]) -> None:
-        for index, note in enumerate(outputs):
+    def _count_deposits(self, entry: Entry, outputs: Iterable[tuple[int, Note]]) -> None:
+        for index, note in outputs:
             window = self._addresses.window_of(note.owner)
             if window is None:
                 continue

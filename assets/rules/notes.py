@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 
 from assets import errors
-from assets.keys import ZERO_ADDRESS, Address, Digest, recover_address
+from assets.domain import Domain
+from assets.keys import ZERO_ADDRESS, Address, Digest
 from assets.notes import MAX_NOTES, MAX_QUANTITY, MAX_SPAN, IssuedNote, Kind, Note, NoteId, issued
 from assets.port import NoteStatus
 from assets.rules.state import MAX_INDEX, LedgerState
@@ -49,12 +50,12 @@ def check_unspent(state: LedgerState, notes: Iterable[IssuedNote], spent: Collec
         named.add(note_id)
 
 
-def check_signatures(message: Digest, owners: Sequence[Address], signatures: Sequence[bytes]) -> None:
-    """Each of ``owners`` signed ``message``, in order, and nobody else did."""
+def check_signatures(domain: Domain, message: Digest, owners: Sequence[Address], signatures: Sequence[bytes]) -> None:
+    """Each of ``owners`` signed ``message`` for the ledger ``domain``, in order, and nobody else did."""
     if len(signatures) != len(owners):
         raise errors.SignatureCount(len(owners), len(signatures))
     for owner, signature in zip(owners, signatures, strict=True):
-        recovered = recover_address(message, signature)
+        recovered = domain.recover(message, signature)
         if recovered != owner:
             raise errors.BadSignature(owner, recovered)
 

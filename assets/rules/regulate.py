@@ -18,7 +18,7 @@ def check_regulate(state: LedgerState, signed: Signed[Regulate], message: Digest
     if tx.nonce != state.regulation_nonce:
         raise errors.BadNonce(state.regulation_nonce, tx.nonce)
     signers = (state.dso,) if tx.successor == ZERO_ADDRESS else (state.dso, tx.successor)
-    check_signatures(message, signers, signed.signatures)
+    check_signatures(state.domain, message, signers, signed.signatures)
     if tx.time_s and tx.time_s < state.time_s:
         raise errors.TimeInPast(state.time_s, tx.time_s)
     for capacity in tx.feeders:

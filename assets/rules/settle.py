@@ -82,7 +82,7 @@ def _check_order(state: LedgerState, signed: SignedOrder, order_id: Digest, ener
     _check_kind(order.energy, energy)
     for note in order.money:
         _check_kind(note, Kind.FA)
-    check_signatures(order_id, order.owners, signed.signatures)
+    check_signatures(state.domain, order_id, order.owners, signed.signatures)
 
 
 def _check_kind(issued_note: IssuedNote, expected: Kind) -> None:
@@ -96,11 +96,11 @@ def apply_settle(state: LedgerState, tx: Settle, message: Digest) -> None:
     create(state, outputs_of(tx, state.grid.interval_s), message)
 
 
-def check_cancel(signed: Signed[Cancel], message: Digest) -> None:
+def check_cancel(state: LedgerState, signed: Signed[Cancel], message: Digest) -> None:
     """The owner signed ``message``."""
     if not signed.tx.nonces:
         raise errors.EmptyTransaction
-    check_signatures(message, (signed.tx.owner,), signed.signatures)
+    check_signatures(state.domain, message, (signed.tx.owner,), signed.signatures)
 
 
 def apply_cancel(state: LedgerState, tx: Cancel) -> None:

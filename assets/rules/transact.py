@@ -19,7 +19,7 @@ def check_transact(state: LedgerState, signed: Signed[Transact], message: Digest
         raise errors.TooManyNotes(len(tx.inputs), MAX_NOTES)
     check_outputs(state, tx.outputs)
     check_unspent(state, tx.inputs)
-    check_signatures(message, tx.owners, signed.signatures)
+    check_signatures(state.domain, message, tx.owners, signed.signatures)
     check_balance([i.note for i in tx.inputs], tx.outputs)
 
 

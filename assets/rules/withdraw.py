@@ -22,7 +22,7 @@ def check_withdraw(state: LedgerState, signed: Signed[Withdraw], message: Digest
         raise errors.MeterBanned(tx.meter)
     if tx.nonce != account.nonce:
         raise errors.BadNonce(account.nonce, tx.nonce)
-    check_signatures(message, (standing.authorisation.key,), signed.signatures)
+    check_signatures(state.domain, message, (standing.authorisation.key,), signed.signatures)
     _check_limits(state, account, standing.authorisation, tx.outputs)
 
 

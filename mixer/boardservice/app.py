@@ -2,7 +2,7 @@
 
     GET  /v1/board                       the board's address and limits
     PUT  /v1/sessions/{id}               describe a session (JSON); again is no harm. Answers as GET does
-    GET  /v1/sessions/{id}               when it was opened, and the signed head of its empty log
+    GET  /v1/sessions/{id}               when it was opened, the signed head of its empty log, number of records
     POST /v1/sessions/{id}/posts         add a frame (octets); answers with the signed head after it
     GET  /v1/sessions/{id}/events?start  all records from ``start`` on, for as long as one listens
 
@@ -14,6 +14,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from http import HTTPStatus
 
 from assets.keys import Digest
 from mixer.boardservice.board import RunningBoard
@@ -29,6 +30,7 @@ try:
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, StreamingResponse
     from sqlalchemy.exc import SQLAlchemyError
+    from starlette.exceptions import HTTPException
     from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise ImportError("the board service needs FastAPI and SQLAlchemy; run: pip install 'petra[service]'") from error
@@ -69,6 +71,13 @@ def board_app(board: RunningBoard) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def refuse_parameter(request: Request, _: RequestValidationError) -> Response:
         return await refuse(request, BadRequest("The parameter start is a whole number."))
+
+    @app.exception_handler(HTTPException)
+    async def refuse_address(_: Request, refusal: HTTPException) -> Response:
+        title = HTTPStatus(refusal.status_code).phrase
+        body = {"type": "about:blank", "title": title, "status": refusal.status_code}
+        body["detail"] = "The board has no such address, or not for this method; see /v1/openapi.json."
+        return JSONResponse(body, refusal.status_code, refusal.headers, media_type="application/problem+json")
 
     @app.exception_handler(SQLAlchemyError)
     async def refuse_for_now(request: Request, _: SQLAlchemyError) -> Response:
@@ -143,7 +152,15 @@ async def _stream(board: RunningBoard, log: SessionLog, author: int, start: int)
 
 def _opened(log: SessionLog) -> Response:
     head = log.head(0)
-    return JSONResponse({"opened_s": log.opened_s, "head": head.head.hex(), "signature": head.signature.hex()})
+    return JSONResponse(
+        {
+            "opened_s": log.opened_s,
+            "nonce": log.nonce.hex(),
+            "head": head.head.hex(),
+            "signature": head.signature.hex(),
+            "count": log.count,
+        }
+    )
 
 
 def _digest(text: str) -> Digest:

@@ -1,6 +1,7 @@
 """A running board: its sessions, the quotas that span them, and their end."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -18,7 +19,7 @@ from mixer.boardservice.errors import (
     TooLarge,
     UnknownSession,
 )
-from mixer.boardservice.heads import SignedHead
+from mixer.boardservice.heads import NONCE_BYTES, SignedHead
 from mixer.boardservice.limits import Limits
 from mixer.boardservice.log import SessionLog
 from mixer.boardservice.store import Store, StoredSession
@@ -92,7 +93,7 @@ class RunningBoard:
         if await self._store.open_sessions(self._now_s()) >= self.limits.sessions:
             raise Busy(f"It carries {self.limits.sessions} sessions at a time.")
         now_s = self._now_s()
-        stored = StoredSession(description, now_s, now_s + self.limits.lifetime_s)
+        stored = StoredSession(description, now_s, now_s + self.limits.lifetime_s, secrets.token_bytes(NONCE_BYTES))
         await self._store.add_session(session_id, stored)
         return (await self.log(session_id, ticket))[0]
 

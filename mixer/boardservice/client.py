@@ -29,6 +29,7 @@ from mixer.boardservice.frame import sign_frame
 from mixer.boardservice.heads import SignedHead, first_head
 from mixer.boardservice.record import Record, author_of, decode_record
 from mixer.boardservice.ticket import HEADER, sign_ticket
+from mixer.opening import UNOPENED
 from mixer.session import MixSession
 
 try:
@@ -41,6 +42,9 @@ RETRIES = 5
 
 RETRY_S = 0.25
 """Pause before the first repetition; it doubles every time."""
+
+MAX_ANSWER_BYTES = 16 * 1024
+"""No answer but a stream is longer."""
 
 SILENCE_S = 40
 """A stream that carries nothing for so long, not even a heartbeat, is taken for broken."""
@@ -89,13 +93,18 @@ class BoardClient:
         self._http, self._board, self._session, self._key = http, board, session, key
         self._author = session.index_of(key.address)
         self._path = f"{board.url}/v1/sessions/{session.id.hex()}"
-        self._headers = {HEADER: sign_ticket(self._author, session.id, board.key, key).text}
-        self._head = SignedHead(session.id, 0, first_head(session.id, 0))
+        self._headers = {
+            HEADER: sign_ticket(self._author, session.id, board.key, key).text,
+            "Accept-Encoding": "identity",
+        }
+        self._head = SignedHead(session.id, 0, UNOPENED)  # until the board has opened the session
         self._chain: list[Digest] = [self._head.head]
         self._signed: dict[int, SignedHead] = {}
         self._opened_s: int | None = None
         self.records: list[Record] = []
         """Everything that the board has shown, checked: the evidence for whatever follows."""
+        self.standing = 0
+        """Records that the log had when the session was opened here."""
         self.traffic = Traffic()
 
     async def __aenter__(self) -> "BoardClient":
@@ -116,6 +125,13 @@ class BoardClient:
         """The board's time as far as it has been read: when the session was opened, or when the last record came."""
         return self.records[-1].at_s if self.records else self._opened_s or 0
 
+    @property
+    def opening(self) -> Digest:
+        """First head of the log: which opening of the session this is. Raises ``ValueError`` before :meth:`open`."""
+        if self._opened_s is None:
+            raise ValueError("open the session first")
+        return self._chain[0]
+
     async def open(self) -> int:
         """Open the session at the board, unless it is open; returns at what time of the board it was.
 
@@ -129,13 +145,17 @@ class BoardClient:
             fields = _fields(answer)
             opened_s = UINT64.decode(fields["opened_s"], "opened_s")
             signature = bytes.fromhex(str(fields["signature"]))
-            head = SignedHead(self._session.id, 0, first_head(self._session.id, opened_s), signature)
+            nonce = bytes.fromhex(str(fields["nonce"]))
+            head = SignedHead(
+                self._session.id, 0, first_head(self._board.key, self._session.id, opened_s, nonce), signature
+            )
+            standing = UINT32.decode(fields["count"], "count")
             if bytes.fromhex(str(fields["head"])) != head.head:
                 raise ValueError("another head")
         except (ValueError, KeyError, TypeError) as error:
             raise BoardMisbehaved("the board's answer about the session cannot be read") from error
         if self._opened_s is None:
-            self._opened_s, self._head, self._chain = opened_s, head, [head.head]
+            self._opened_s, self._head, self._chain, self.standing = opened_s, head, [head.head], standing
         self._believe(head)
         return opened_s
 
@@ -176,14 +196,12 @@ class BoardClient:
                     "GET", url, headers=self._headers, timeout=httpx2.Timeout(SILENCE_S)
                 ) as response:
                     if response.status_code != 200:
-                        raise _refusal(response.status_code, await response.aread())
+                        raise _refusal(response.status_code, await _whole(response))
                     async for event in self._events(response):
                         failures = 0
                         yield self._read(event)
             except (httpx2.TransportError, httpx2.StreamError, Busy) as error:
                 failures = await self._pause(failures, error)
-            except httpx2.DecodingError as error:
-                raise BoardMisbehaved("the board's refusal cannot be read") from error
             else:
                 failures = await self._pause(failures, None)
 
@@ -263,21 +281,32 @@ class BoardClient:
         failures = 0
         while True:
             try:
-                response = await self._http.request(method, url, content=body, headers=self._headers)
-                self.traffic.sent_bytes += len(body or b"")
-                if response.is_success:
-                    return response.content
-                raise _refusal(response.status_code, response.content)
-            except (httpx2.TransportError, Busy) as error:
+                async with self._http.stream(method, url, content=body, headers=self._headers) as response:
+                    self.traffic.sent_bytes += len(body or b"")
+                    answer = await _whole(response)
+                    if response.is_success:
+                        return answer
+                    raise _refusal(response.status_code, answer)
+            except (httpx2.TransportError, httpx2.StreamError, Busy) as error:
                 failures = await self._pause(failures, error)
-            except httpx2.DecodingError as error:
-                raise BoardMisbehaved("the board's answer cannot be read") from error
 
     async def _pause(self, failures: int, error: Exception | None) -> int:
         if failures >= RETRIES:
             raise BoardLost(f"the board cannot be reached: {error or 'it ends every stream'}") from error
         await asyncio.sleep(RETRY_S * 2**failures)
         return failures + 1
+
+
+async def _whole(response: "httpx2.Response") -> bytes:
+    """The body of an answer that is no stream, read no further than an answer is long, and never unpacked."""
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise BoardMisbehaved("the board's answer is packed, which nobody asked for")
+    answer = bytearray()
+    async for chunk in response.aiter_raw():
+        answer += chunk
+        if len(answer) > MAX_ANSWER_BYTES:
+            raise BoardMisbehaved(f"the board's answer is longer than {MAX_ANSWER_BYTES} bytes")
+    return bytes(answer)
 
 
 def _fields(answer: bytes) -> JsonObject:

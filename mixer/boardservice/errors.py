@@ -116,3 +116,13 @@ class BoardForked(BoardMisbehaved):
 
     def __str__(self) -> str:
         return f"the board showed two logs: it signed {self.mine} and {self.theirs}"
+
+
+class AlreadyPlayed(Exception):
+    """This member has posted in this opening of the session before, and stays silent now.
+
+    What it would post next contradicts what stands there. Its note stays where it is, to be mixed in another session.
+    """
+
+    def __str__(self) -> str:
+        return " ".join((type(self).__doc__ or "").split())

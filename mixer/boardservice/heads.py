@@ -1,8 +1,9 @@
 """The head of a session's log, signed by the board: what a board cannot take back.
 
 A log of ``count`` records has the head that :func:`mixer.board.next_head` gives, starting from the session's own
-:func:`first_head`, which says when the board opened it. The board signs every head that it gives out. Two different
-heads for one count are proof that it showed two logs, or two clocks, whoever holds them.
+:func:`first_head`, which says which board opened it, and when, and is never the same twice. The board signs every head
+that it gives out. Two different heads for one count of one opening are proof that it showed two logs, or two clocks,
+whoever holds them.
 """
 
 from dataclasses import dataclass
@@ -18,9 +19,19 @@ NO_SIGNATURE = bytes(SIGNATURE_BYTES)
 """In place of a signature that is not there: no board vouches for it."""
 
 
-def first_head(session: Digest, opened_s: int) -> Digest:
-    """Head of the session's log while it is empty; the board opened it at ``opened_s`` of its time."""
-    return next_head(EMPTY_HEAD, session + opened_s.to_bytes(8, "big"))
+NONCE_BYTES = 32
+"""What a board draws at random when it opens a session."""
+
+
+def first_head(board: Address, session: Digest, opened_s: int, nonce: bytes) -> Digest:
+    """Head of the session's log while it is empty: the session's *opening*.
+
+    ``board`` opened it at ``opened_s`` of its time and drew ``nonce``, so that no two openings have one head, not even
+    those of one board in one second. Raises ``ValueError`` if the nonce is not 32 bytes long.
+    """
+    if len(nonce) != NONCE_BYTES:
+        raise ValueError(f"a nonce has {NONCE_BYTES} bytes, not {len(nonce)}")
+    return next_head(EMPTY_HEAD, board + session + opened_s.to_bytes(8, "big") + nonce)
 
 
 @dataclass(frozen=True, slots=True)

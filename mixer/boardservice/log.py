@@ -41,12 +41,12 @@ class SessionLog:
         clock: Callable[[], float],
     ) -> None:
         self.session = session
-        self.opened_s, self.expires_s = stored.opened_s, stored.expires_s
+        self.opened_s, self.expires_s, self.nonce = stored.opened_s, stored.expires_s, stored.nonce
         self.readers: Counter[int] = Counter()
         """Open streams by author."""
         self._store, self._key, self._limits, self._clock = store, key, limits, clock
         self._kept: list[bytes] = []
-        self._heads: list[Digest] = [first_head(session.id, stored.opened_s)]
+        self._heads: list[Digest] = [first_head(key.address, session.id, stored.opened_s, stored.nonce)]
         self._last_s = stored.opened_s
         self._tickets: dict[str, int] = {}
         self._places: dict[Digest, int] = {}
@@ -100,7 +100,7 @@ class SessionLog:
     async def catch_up(self) -> None:
         """Read what other replicas have recorded."""
         async with self._reading:
-            for data in await self._store.records(self.session.id, self.count):
+            for data in await self._store.records(self.nonce, self.count):
                 self._take(decode_record(self.session.id, data))
         self._wake()
 
@@ -158,7 +158,7 @@ class SessionLog:
                     async with self._reading:
                         at_s = max(int(self._clock()), self._last_s)
                         records = [Record(at_s, frame) for frame in accepted.values()]
-                        await self._store.append(self.session.id, self.count, [r.encoded for r in records])
+                        await self._store.append(self.nonce, self.count, [r.encoded for r in records])
                         for record in records:
                             self._take(record)
                 break

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
+from assets.keys import Digest
 from assets.transactions import Signed, Transact
 from mixer.boardservice.client import BoardClient
+from mixer.boardservice.errors import AlreadyPlayed
 from mixer.boardservice.record import Record
 from mixer.engine import Engine, Rules
 from mixer.follower import Attempt, Follower, LogEntry, Seat
@@ -39,6 +41,8 @@ class PlayedSession:
     """Board time at which the session was opened."""
     ended_s: int
     """Board time up to which the log is complete."""
+    opening: Digest
+    """First head of the log: which opening of the session this was."""
 
 
 async def play(
@@ -56,16 +60,21 @@ async def play(
     ``ready`` gives something to wait for between connecting and the first post. Raises what ends a session from
     outside: a :class:`~mixer.boardservice.errors.BoardRefusal`, :class:`~mixer.boardservice.errors.BoardLost` or
     :class:`~mixer.boardservice.errors.BoardMisbehaved`. No note has moved then.
+
+    Raises :class:`~mixer.boardservice.errors.AlreadyPlayed` if the log has a post of this member's key already: whoever
+    restarts within one opening must not play again. A board that hides the post, or that opens the session twice with
+    one nonce, defeats this look. A wallet therefore keeps a record of its own of the sessions that it has begun.
     """
     start_s = await board.open()
     arrived: asyncio.Queue[list[Record] | Exception] = asyncio.Queue()
     reader = asyncio.create_task(_follow(board, arrived))
     log: list[LogEntry] = []
     try:
+        await _refuse_to_play_twice(board, arrived, session.index_of(seat.key.address))
         if ready is not None:
             await board.open()  # on a second connection beside the stream's, which posts will use
             await ready()
-        follower = Follower(engine, session, rules, start_s, seat)
+        follower = Follower(engine, session, rules, start_s, seat, board.opening)
         await _post(board, follower.begin())
         patience = _Patience(clock, start_s)
         while not _ended(follower):
@@ -82,11 +91,26 @@ async def play(
                 await _post(board, follower.read(log[-1]))
                 if _ended(follower):
                     break
-        return PlayedSession(tuple(follower.attempts), follower.mixed, tuple(log), start_s, patience.heard_s)
+        return PlayedSession(
+            tuple(follower.attempts), follower.mixed, tuple(log), start_s, patience.heard_s, board.opening
+        )
     finally:
         reader.cancel()
         with suppress(asyncio.CancelledError):
             await reader
+
+
+async def _refuse_to_play_twice(
+    board: BoardClient, arrived: "asyncio.Queue[list[Record] | Exception]", member: int
+) -> None:
+    """Read what stood in the log when it was opened; give it back to be played."""
+    read: list[list[Record] | Exception] = []
+    while len(board.records) < board.standing and not (read and isinstance(read[-1], Exception)):
+        read.append(await arrived.get())
+    if any(record.frame.author == member for record in board.records[: board.standing]):
+        raise AlreadyPlayed
+    for news in [*read, *(arrived.get_nowait() for _ in range(arrived.qsize()))]:
+        arrived.put_nowait(news)
 
 
 def _ended(follower: Follower) -> bool:

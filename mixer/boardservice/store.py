@@ -1,5 +1,8 @@
 """Where sessions and their records are kept: SQLite by default, PostgreSQL for several replicas; the same code.
 
+Records belong to an *opening* of a session, named by its nonce. So what was written for one that has been forgotten
+meanwhile can never stand in the log of the next.
+
 A record's place is the primary key of its row. Whoever inserts a place first has it; another replica that tried the
 same place fails, reads what it missed, and tries the next. So there is one log, without locks, and no replica can
 record what it has not checked against all that came before.
@@ -34,18 +37,19 @@ except ImportError as error:
 _METADATA = MetaData()
 
 _SESSIONS = Table(
-    "board_session",
+    "board_opening",
     _METADATA,
-    Column("id", LargeBinary(32), primary_key=True),
+    Column("session", LargeBinary(32), primary_key=True),
+    Column("nonce", LargeBinary(32), nullable=False, unique=True),
     Column("description", LargeBinary, nullable=False),
     Column("opened_s", BigInteger, nullable=False),
     Column("expires_s", BigInteger, nullable=False, index=True),
 )
 
 _RECORDS = Table(
-    "board_record",
+    "board_opening_record",
     _METADATA,
-    Column("session", LargeBinary(32), primary_key=True),
+    Column("nonce", LargeBinary(32), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
 )
@@ -62,6 +66,8 @@ class StoredSession:
     description: bytes
     opened_s: int
     expires_s: int
+    nonce: bytes
+    """Drawn when the session was opened: names this opening."""
 
 
 def engine_of(url: str) -> AsyncEngine:
@@ -120,7 +126,7 @@ class Store:
 
     async def add_session(self, session: Digest, stored: StoredSession) -> None:
         """Record a session, unless it is recorded already."""
-        row = {"id": session, **asdict(stored)}
+        row = {"session": session, **asdict(stored)}
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(_SESSIONS).values(row))
@@ -130,9 +136,9 @@ class Store:
     async def session(self, session: Digest) -> StoredSession | None:
         """What was recorded of a session."""
         async with self._engine.connect() as connection:
-            columns = select(_SESSIONS.c.description, _SESSIONS.c.opened_s, _SESSIONS.c.expires_s)
-            row = (await connection.execute(columns.where(_SESSIONS.c.id == session))).first()
-        return None if row is None else StoredSession(bytes(row[0]), row[1], row[2])
+            columns = select(*(_SESSIONS.c[name] for name in ("description", "opened_s", "expires_s", "nonce")))
+            row = (await connection.execute(columns.where(_SESSIONS.c.session == session))).first()
+        return None if row is None else StoredSession(bytes(row[0]), row[1], row[2], bytes(row[3]))
 
     async def open_sessions(self, now_s: int) -> int:
         """How many sessions have not expired."""
@@ -140,19 +146,19 @@ class Store:
             count = select(func.count()).select_from(_SESSIONS).where(_SESSIONS.c.expires_s > now_s)
             return int((await connection.execute(count)).scalar_one())
 
-    async def records(self, session: Digest, start: int) -> Sequence[bytes]:
-        """The records of a session from place ``start`` on."""
+    async def records(self, nonce: bytes, start: int) -> Sequence[bytes]:
+        """The records of an opening from place ``start`` on."""
         async with self._engine.connect() as connection:
             query = (
                 select(_RECORDS.c.data)
-                .where(_RECORDS.c.session == session, _RECORDS.c.position >= start)
+                .where(_RECORDS.c.nonce == nonce, _RECORDS.c.position >= start)
                 .order_by(_RECORDS.c.position)
             )
             return [bytes(row[0]) for row in await connection.execute(query)]
 
-    async def append(self, session: Digest, start: int, records: Sequence[bytes]) -> None:
+    async def append(self, nonce: bytes, start: int, records: Sequence[bytes]) -> None:
         """Keep ``records`` at the places from ``start`` on, all or none. Raises :class:`PlaceTaken`."""
-        rows = [{"session": session, "position": start + i, "data": data} for i, data in enumerate(records)]
+        rows = [{"nonce": nonce, "position": start + i, "data": data} for i, data in enumerate(records)]
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(insert(_RECORDS), rows)
@@ -160,8 +166,13 @@ class Store:
             raise PlaceTaken from None
 
     async def forget_expired(self, now_s: int) -> int:
-        """Delete all sessions that have expired, with their records; returns how many."""
-        expired = select(_SESSIONS.c.id).where(_SESSIONS.c.expires_s <= now_s)
+        """Delete all sessions that have expired, and the records that belong to no session; returns how many sessions.
+
+        A session stands before its records are written, so none of a session that is open is ever without one. What
+        somebody writes for a session at the moment when it is deleted goes the next time.
+        """
+        kept = select(_SESSIONS.c.nonce)
         async with self._engine.begin() as connection:
-            await connection.execute(delete(_RECORDS).where(_RECORDS.c.session.in_(expired)))
-            return (await connection.execute(delete(_SESSIONS).where(_SESSIONS.c.expires_s <= now_s))).rowcount
+            expired = (await connection.execute(delete(_SESSIONS).where(_SESSIONS.c.expires_s <= now_s))).rowcount
+            await connection.execute(delete(_RECORDS).where(_RECORDS.c.nonce.not_in(kept)))
+        return expired

@@ -20,7 +20,7 @@ from mixer.dicemix.slots import commitment, slot_number
 class Case:
     """A run that failed: everything that was posted before the revelations."""
 
-    session: Digest
+    log: Digest
     run: int
     context: Digest
     """View after the keys."""
@@ -54,7 +54,7 @@ def blame(case: Case, revelations: Mapping[int, Revelation]) -> dict[int, Reason
 
 def _opens(case: Case, peer: int, revelation: Revelation) -> bool:
     public = public_of(revelation.secret)
-    bound = commitment(case.session, case.run, peer, public, revelation.salt, revelation.address)
+    bound = commitment(case.log, case.run, peer, public, revelation.salt, revelation.address)
     return case.announcements[peer] == Announcement(public, bound)
 
 

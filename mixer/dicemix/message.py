@@ -1,6 +1,6 @@
 """The signed message, in one canonical binary encoding.
 
-    version 1 | phase 1 | sender 2 | run 4 | session 32 | previous 32 | payload length 4 | payload | signature 64
+    version 1 | phase 1 | sender 2 | run 4 | log 32 | previous 32 | payload length 4 | payload | signature 64
 
 Integers are unsigned and big-endian. The signature covers everything before it, under a tag of DiceMix alone.
 """
@@ -26,8 +26,8 @@ MAX_MESSAGE_BYTES = MIN_MESSAGE_BYTES + MAX_PAYLOAD_BYTES
 class Message:
     """One message. Whether its sender signed it is for the reader to check (:mod:`mixer.dicemix.signers`)."""
 
-    session: Digest
-    """Id of the session."""
+    log: Digest
+    """Which log it is for: a session's, as one board opened it (:mod:`mixer.opening`)."""
     run: int
     """Number of the attempt within the session, from 0."""
     phase: Phase
@@ -46,7 +46,7 @@ class Message:
     def __post_init__(self) -> None:
         if len(self.signature) != SIGNATURE_BYTES:
             raise ValueError(f"a message's signature has {SIGNATURE_BYTES} bytes")
-        body = _body(self.session, self.run, self.phase, self.sender, self.previous, self.payload)
+        body = _body(self.log, self.run, self.phase, self.sender, self.previous, self.payload)
         object.__setattr__(self, "encoded", body + self.signature)
         object.__setattr__(self, "digest", Digest(keccak(_TAG + body)))
 
@@ -55,11 +55,11 @@ class Message:
 
 
 def seal(
-    session: Digest, run: int, phase: Phase, sender: int, previous: Digest, payload: bytes, key: SigningKey
+    log: Digest, run: int, phase: Phase, sender: int, previous: Digest, payload: bytes, key: SigningKey
 ) -> Message:
     """A message signed with ``key``. Raises ``ValueError`` if a field does not fit the encoding."""
-    digest = keccak(_TAG + _body(session, run, phase, sender, previous, payload))
-    return Message(session, run, phase, sender, previous, payload, key.sign(digest)[:SIGNATURE_BYTES])
+    digest = keccak(_TAG + _body(log, run, phase, sender, previous, payload))
+    return Message(log, run, phase, sender, previous, payload, key.sign(digest)[:SIGNATURE_BYTES])
 
 
 @public
@@ -71,25 +71,25 @@ def decode(data: bytes) -> Message:
     """
     if not MIN_MESSAGE_BYTES <= len(data) <= MAX_MESSAGE_BYTES:
         raise EncodingError(f"a message has {MIN_MESSAGE_BYTES} to {MAX_MESSAGE_BYTES} bytes, not {len(data)}")
-    version, phase, sender, run, session, previous, length = _HEADER.unpack_from(data)
+    version, phase, sender, run, log, previous, length = _HEADER.unpack_from(data)
     if version != VERSION:
         raise EncodingError(f"message version {version} is unknown; this is version {VERSION}")
     if length != len(data) - MIN_MESSAGE_BYTES:
         raise EncodingError(f"the message promises {length} bytes and carries {len(data) - MIN_MESSAGE_BYTES}")
     payload, signature = bytes(data[_HEADER.size : -SIGNATURE_BYTES]), bytes(data[-SIGNATURE_BYTES:])
     try:
-        return Message(Digest(session), run, Phase(phase), sender, Digest(previous), payload, signature)
+        return Message(Digest(log), run, Phase(phase), sender, Digest(previous), payload, signature)
     except ValueError as error:
         raise EncodingError(str(error)) from None
 
 
-def _body(session: Digest, run: int, phase: Phase, sender: int, previous: Digest, payload: bytes) -> bytes:
+def _body(log: Digest, run: int, phase: Phase, sender: int, previous: Digest, payload: bytes) -> bytes:
     if not 0 <= run <= MAX_RUN:
         raise ValueError(f"run is {run}; give 0 to {MAX_RUN}")
     if not 0 <= sender < MAX_PEERS:
         raise ValueError(f"sender is {sender}; give 0 to {MAX_PEERS - 1}")
-    if len(session) != HASH_BYTES or len(previous) != HASH_BYTES:
-        raise ValueError("session and previous are hashes of 32 bytes")
+    if len(log) != HASH_BYTES or len(previous) != HASH_BYTES:
+        raise ValueError("log and previous are hashes of 32 bytes")
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"a payload has at most {MAX_PAYLOAD_BYTES} bytes, this one {len(payload)}")
-    return _HEADER.pack(VERSION, phase, sender, run, session, previous, len(payload)) + payload
+    return _HEADER.pack(VERSION, phase, sender, run, log, previous, len(payload)) + payload

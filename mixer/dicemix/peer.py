@@ -85,7 +85,7 @@ class Peer:
             raise ValueError("the peer has begun already")
         self._begun = True
         run, public = self.run, self._run_key.public
-        bound = commitment(run.session.id, run.number, self.member, public, self._salt, self._output)
+        bound = commitment(run.log, run.number, self.member, public, self._salt, self._output)
         return (self._seal(Phase.KEYS, self._key.public_key.format() + public + bound),)
 
     def receive(self, data: bytes | Message) -> tuple[bytes, ...]:
@@ -173,4 +173,4 @@ class Peer:
 
     def _seal(self, phase: Phase, payload: bytes) -> bytes:
         run, view = self.run, self._proceedings.view
-        return seal(run.session.id, run.number, phase, self.member, view, payload, self._key).encoded
+        return seal(run.log, run.number, phase, self.member, view, payload, self._key).encoded

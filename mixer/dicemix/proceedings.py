@@ -39,7 +39,7 @@ class Proceedings:
         self._now_s = run.start_s
         self._stage = Stage.KEYS
         self._deadline_s: int | None = run.start_s + run.timeout_s
-        self._view = Digest(keccak(_VIEW_TAG + run.session.id + _number_and_members(run)))
+        self._view = Digest(keccak(_VIEW_TAG + run.log + _number_and_members(run)))
         self._signers = Signers(run.session.owners)
         self._accepted: dict[tuple[Phase, int], Message] = {}
         self._heard: dict[int, Message] = {}  # of the current stage
@@ -179,14 +179,14 @@ class Proceedings:
         """Whether it has the signature of this very mix, which covers the view: the message's own would add nothing."""
         if self._mix_digest is None or message.phase is not Phase.SIGNING or message.previous != self._view:
             return False
-        if message.session != self._run.session.id or message.sender not in self._run.members:
+        if message.log != self._run.log or message.sender not in self._run.members:
             return False
         return signer_of(self._mix_digest, message.payload) == self._run.session.owners[message.sender]
 
     def _foreign(self, message: Message, signs_mix: bool) -> Why | None:
         """Why the message says nothing about anybody's conduct in this run."""
-        if message.session != self._run.session.id:
-            return Why.OTHER_SESSION
+        if message.log != self._run.log:
+            return Why.OTHER_LOG
         if message.run != self._run.number:
             return Why.OTHER_RUN
         if message.sender not in self._run.members:
@@ -316,7 +316,7 @@ class Proceedings:
 
     def _judge(self) -> None:
         case = Case(
-            session=self._run.session.id,
+            log=self._run.log,
             run=self._run.number,
             context=self._context,
             announcements=self._announcements,

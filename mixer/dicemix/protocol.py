@@ -19,8 +19,8 @@ from enum import IntEnum
 from assets.notes import MAX_NOTES
 from mixer.dicemix.field import ELEMENT_BYTES
 
-VERSION = 0xD1
-"""First byte of every message: D for DiceMix, and the version."""
+VERSION = 0xD2
+"""First byte of every message: D for DiceMix, and the version. Version 1 named the session only, not its opening."""
 
 MIN_PEERS = 2
 """Fewest peers of a session. Two hide each note only from outsiders; demand more where it matters."""

@@ -19,12 +19,12 @@ def slot_number(context: Digest, address: Address) -> int:
     return int.from_bytes(keccak(_NUMBER_TAG + context + address), "big") % P
 
 
-def commitment(session: Digest, run: int, peer: int, public: bytes, salt: bytes, address: Address) -> bytes:
+def commitment(log: Digest, run: int, peer: int, public: bytes, salt: bytes, address: Address) -> bytes:
     """Hash by which ``peer`` binds itself to ``address`` when it shows its key ``public``; ``salt`` is 32 random bytes.
 
-    It names session, run, peer and key, so that who copies another's commitment cannot open it.
+    It names log, run, peer and key, so that who copies another's commitment cannot open it.
     """
-    place = session + run.to_bytes(4, "big") + peer.to_bytes(2, "big")
+    place = log + run.to_bytes(4, "big") + peer.to_bytes(2, "big")
     return keccak(_COMMITMENT_TAG + place + public + salt + address)
 
 

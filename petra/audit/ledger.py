@@ -83,7 +83,7 @@ def replay_ledger(path: Path, gate_s: int, head: str) -> Replay:
 
 
 def _replay(name: str, lines: Iterator[bytes], gate_s: int, head: str) -> Replay:
-    reader = LogReader(lines)
+    reader = LogReader(lines, counted=True)
     genesis = reader.genesis
     replay = Replay(LedgerState(genesis.domain, genesis.grid, genesis.dso, time_s=0), gate_s)
     for entry in reader:

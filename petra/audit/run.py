@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assets.counted import CountedDomain
 from assets.notes import Kind
 from petra.audit.billing import audit_billing
 from petra.audit.error import AuditError
 from petra.audit.ledger import Replay, replay_ledger
 from petra.audit.lines import audit_rows
 from petra.audit.market import TradeRow, audit_prices, audit_trades
-from petra.audit.scenario import audit_mixes, audit_shape, audit_standard_set, audit_start
+from petra.audit.scenario import audit_crypto, audit_mixes, audit_shape, audit_standard_set, audit_start
 from petra.audit.summary import Summary, read_summary
 from petra.bills import HomeBill, home_bills
 from petra.rundir import bill_rows, reading_rows
@@ -38,6 +39,8 @@ class Audit:
     trades: int
     bills_nano: int
     """Σ B."""
+    counted: bool = False
+    """Whether the run's cryptography was counted and not executed: then no signature could be checked."""
 
 
 def audit(run_dir: Path) -> Audit:
@@ -62,7 +65,8 @@ def _audit(files: Mapping[str, Path]) -> Audit:
     audit_prices(files["prices.csv"], replay, trades, start, summary.number("intervals"))
     _audit_totals(summary, replay, records, bills, trades)
     total_nano = sum(b.bill_nano for b in bills)
-    return Audit(replay.entries, replay.signatures, len(records), len(bills), len(trades), total_nano)
+    counted = isinstance(replay.state.domain, CountedDomain)
+    return Audit(replay.entries, replay.signatures, len(records), len(bills), len(trades), total_nano, counted)
 
 
 def _existing(path: Path) -> Path:
@@ -108,4 +112,5 @@ def _audit_totals(
     summary.section("conservation").require_all(outstanding)
     summary.section("ledger_stats").require("transactions", replay.entries)
     audit_mixes(summary, replay)
+    audit_crypto(summary, replay)
     audit_standard_set(summary, replay)

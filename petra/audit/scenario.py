@@ -4,10 +4,14 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
+from assets.counted import RECOVER, SIGN, CountedDomain
 from assets.notes import MAX_NOTES, Kind
 from petra.audit.error import AuditError
 from petra.audit.ledger import Replay
 from petra.audit.summary import Summary
+from petra.counted_mix import NAME as COUNTED_TRANSPORT
+from petra.counted_mix import mix_operations
+from petra.crypto import COUNTED, COUNTED_BANNER
 from petra.knowledge import Learnt
 from petra.summary import STAGES
 from petra.transports import NAMES as TRANSPORTS
@@ -30,7 +34,8 @@ PARTIES = 4
 
 def audit_shape(summary: Summary) -> None:
     """All figures are there and no other, each of its type; what follows from other files is computed elsewhere."""
-    summary.require_fields(*SCENARIO, *TOTALS, *SECTIONS)
+    counted = summary.has("crypto")
+    summary.require_fields(*SCENARIO, *TOTALS, *SECTIONS, *(["crypto"] if counted else []))
     for name in ("scenario", "ledger", "ledger_head"):
         summary.text(name)
     for name in ("seed", "homes", "intervals", "interval_s", "gate_s"):
@@ -41,8 +46,9 @@ def audit_shape(summary: Summary) -> None:
     summary.section("mix").require_fields("sessions", "peers_min", "peers_max")
     transport = summary.section("transport")
     transport.require_fields("name", "anonymous")
-    if transport.text("name") not in TRANSPORTS:
-        _refuse(f"transport.name is none of {', '.join(TRANSPORTS)}")
+    names = (COUNTED_TRANSPORT,) if counted else TRANSPORTS
+    if transport.text("name") not in names:
+        _refuse(f"transport.name is none of {', '.join(names)}")
     transport.require("anonymous", transport.text("name") == "tor")
     stats = summary.section("ledger_stats")
     stats.require_fields("transactions", "gas_total")
@@ -90,6 +96,33 @@ def audit_mixes(summary: Summary, replay: Replay) -> None:
     peers = replay.mix_peers
     computed = {"sessions": len(peers), "peers_min": min(peers, default=0), "peers_max": max(peers, default=0)}
     summary.section("mix").require_all(computed)
+
+
+def audit_crypto(summary: Summary, replay: Replay) -> None:
+    """Whether cryptography was executed is what the ledger says; what mixes would have taken follows from their sizes.
+
+    Only the run itself knows how often the rest was counted, and what an operation costs.
+    """
+    counted = isinstance(replay.state.domain, CountedDomain)
+    if counted != summary.has("crypto"):
+        was = "counted" if counted else "executed"
+        _refuse(f"crypto is {'missing' if counted else 'there'}, but that of the ledger was {was}")
+    if not counted:
+        return
+    crypto = summary.section("crypto")
+    crypto.require_fields("mode", "statement", "cpu_s", "operations")
+    crypto.require("mode", COUNTED)
+    crypto.require("statement", COUNTED_BANNER)
+    crypto.require_duration("cpu_s")
+    claimed: dict[str, int] = {}
+    for row in crypto.sections("operations"):
+        row.require_fields("operation", "count", "unit_us", "cpu_s")
+        row.require_duration("cpu_s")
+        claimed[row.text("operation")] = row.number("count")
+    for operation, count in mix_operations(replay.mix_peers).items():
+        shared = operation in (SIGN, RECOVER)
+        if claimed.get(operation, 0) < count or (not shared and claimed.get(operation) != count):
+            _refuse(f"{operation!r} was counted {claimed.get(operation, 0)} times, but the mixes take {count}")
 
 
 def audit_standard_set(summary: Summary, replay: Replay) -> None:

@@ -18,6 +18,10 @@ class Summary:
     def __init__(self, file: str, lines: list[str], values: Mapping[str, object]) -> None:
         self._file, self._lines, self._values = file, lines, values
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a figure."""
+        return name in self._values
+
     def number(self, name: str) -> int:
         """A whole number that is not negative."""
         value = self._values.get(name)

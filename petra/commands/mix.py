@@ -13,6 +13,8 @@ from petra.commands.errors import one_sentence_errors
 if TYPE_CHECKING:
     from mixer.judge import Verdict
     from mixer.session import MixSession
+    from petra.transports import Played
+    from petra.transports import Table as MixTable
 
 NOTE = (
     "One process plays all members of a session, the board is another. Over http and tor they share checks of public "
@@ -40,6 +42,9 @@ def bench(
         Path | None, typer.Option(help="For tor: the folder of a running private network; one is started if not given.")
     ] = None,
     silent: Annotated[int, typer.Option(min=0, help="Members that never post, so that the others restart.")] = 0,
+    cheat: Annotated[
+        str, typer.Option(help="A member deviates: equivocate, wrong-length, garble, refuse-to-sign, wrong-signature.")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Where to keep the log of the last session, for the judge.")] = None,
 ) -> None:
     """Mix throw-away notes and say what it took, and the least that it could have taken."""
@@ -49,8 +54,11 @@ def bench(
 
         from mixer.engines import engine_named
         from petra.mix_bench import HEADER, measure
+        from petra.mix_cheats import DEVIATIONS
         from petra.transports import NAMES, open_transport
 
+        if cheat and cheat not in DEVIATIONS:
+            raise ValueError(f"--cheat {cheat!r} is unknown; there are {', '.join(DEVIATIONS)}")
         ways, engines = transport.split(","), [engine_named(name).name for name in engine.split(",")]
         sizes = [(name, size) for name in engines for size in _sizes(peers, name)]
         unknown = [name for name in ways if name not in NAMES]
@@ -67,7 +75,9 @@ def bench(
             with open_transport(way, onion_dir, say=_say, any_session=True) as open_way:
                 for name, size in sizes:
                     last = (way, name, size) == (ways[-1], *sizes[-1])
-                    row = measure(open_way, name, size, silent, out if last else None)
+                    row = measure(
+                        open_way, name, size, silent, out if last else None, cheat, _tell if cheat else _be_quiet
+                    )
                     _say(f"{name}, {size} members over {way}: {row.seconds:.2f} s")
                     table.add_row(*row.cells())
         Console(width=max(Console().width, WIDTH)).print(table)
@@ -92,11 +102,27 @@ def judge(
             read.entries,
             start_s=read.start_s,
             until_s=read.until_s,
+            opening=read.opening,
         )
         for line in _sentences(read.session, verdict):
             typer.echo(line)
     if verdict.mixed is None or verdict.guilty:
         raise typer.Exit(1)
+
+
+def _tell(table: "MixTable", played: "Played") -> None:
+    """Say what the judge makes of a session."""
+    from mixer.judge import judge as judge_log
+
+    engine, session, rules = table.engine, table.session, table.rules
+    start_s, until_s, opening = played.start_s, played.ended_s, played.opening
+    verdict = judge_log(engine, session, rules, played.log, start_s=start_s, until_s=until_s, opening=opening)
+    for line in _sentences(session, verdict):
+        typer.echo(line)
+
+
+def _be_quiet(table: "MixTable", played: "Played") -> None:
+    """Say nothing."""
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,7 @@ own, with the same features: asleep at night, a morning peak, half-empty homes o
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +49,17 @@ class Occupancy:
         return np.repeat(self.active, STEP_MINUTES)
 
 
+@lru_cache(maxsize=256)
 def over_the_day(hourly: tuple[int, ...], shift_steps: int) -> Floats:
-    """Hourly values (24, at the middle of the hour) as one value for each step of a day, shifted to a home's habits."""
+    """Hourly values (24, at the middle of the hour) as one value for each step of a day, shifted to a home's habits.
+
+    Few differ, and all homes need them: they are computed once, and cannot be changed.
+    """
     hours = (np.arange(STEPS_PER_DAY) + 0.5) * STEP_MINUTES / 60
     steps = np.interp(hours, np.arange(24) + 0.5, np.array(hourly, dtype=np.float64), period=24)
-    return np.roll(steps, shift_steps)
+    rolled: Floats = np.roll(steps, shift_steps)
+    rolled.setflags(write=False)
+    return rolled
 
 
 def active_probability(shift_steps: int, *, weekend: bool) -> Floats:

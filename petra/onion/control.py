@@ -1,8 +1,9 @@
-"""What PETra asks of a running tor process: five calls, so that the library behind them can be replaced.
+"""What PETra asks of a running tor process: six calls, so that the library behind them can be replaced.
 
 stem (LGPLv3) is no longer maintained; :class:`StemControl` is the only place that knows it.
 """
 
+import base64
 import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -38,6 +39,9 @@ class TorControl(Protocol):
 
     def circuits(self) -> tuple[Circuit, ...]:
         """All circuits that are built."""
+
+    def relays(self) -> frozenset[str]:
+        """Fingerprints of all relays in the consensus that this process has."""
 
     def renew(self) -> None:
         """Use no circuit of before for any new stream."""
@@ -109,6 +113,12 @@ class StemControl:
             for c in self._call("get_circuits")
             if c.status == "BUILT"
         )
+
+    def relays(self) -> frozenset[str]:
+        """Fingerprints of the consensus's relays: the third word of its ``r`` lines is the identity in base 64."""
+        lines = str(self._call("get_info", "ns/all")).splitlines()
+        identities = [line.split()[2] for line in lines if line.startswith("r ")]
+        return frozenset(base64.b64decode(identity + "=").hex().upper() for identity in identities)
 
     def renew(self) -> None:
         """Ask for new circuits."""

@@ -5,6 +5,7 @@ Three directory authorities and three more relays: with three relays in all, oni
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -96,6 +97,11 @@ class Layout:
 
 def torrc(node: Node, authorities: tuple[Authority, ...], owner_pid: int | None, start_s: int | None = None) -> str:
     """The configuration of ``node``. It ends with process ``owner_pid``, if there is one."""
+    return torrc_of(node, [authority.line for authority in authorities], owner_pid, start_s)
+
+
+def torrc_of(node: Node, authority_lines: Sequence[str], owner_pid: int | None, start_s: int | None = None) -> str:
+    """The same, of a network that is known by its authorities' lines."""
     lines = [
         "TestingTorNetwork 1",
         f"DataDirectory {node.folder}",
@@ -109,7 +115,7 @@ def torrc(node: Node, authorities: tuple[Authority, ...], owner_pid: int | None,
         "CircuitBuildTimeout 5",
         "LearnCircuitBuildTimeout 0",
         "Schedulers Vanilla",
-        *(authority.line for authority in authorities),
+        *authority_lines,
     ]
     if owner_pid is not None:
         lines.append(f"__OwningControllerProcess {owner_pid}")

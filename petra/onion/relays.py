@@ -1,10 +1,11 @@
 """The published list of a private network: whom to trust as authorities, and which relays there are.
 
 Every home must start from the same list: whoever could give one home another list could put it into a network of
-spies. So the list is canonical JSON with one hash, signed by the DSO. The ledger's transactions of the DSO carry no
-free field, so what is published there, or printed on a bill, is the hash; the file may come from anywhere.
+spies. So the list is canonical JSON with one hash, signed by the DSO and published beside the ledger
+(:mod:`contracts.relay_lists`); :class:`Directory` is what a machine needs of it to join.
 """
 
+import re
 from dataclasses import dataclass
 
 from assets.codec import ADDRESS, DIGEST, JsonObject, canonical, parse
@@ -16,6 +17,60 @@ from petra.onion.layout import Role
 from petra.onion.network import Network
 
 _TAG = keccak(b"PETra relay list v1")
+_FINGERPRINT = re.compile("[0-9A-F]{40}")
+_LINE = re.compile(
+    r"DirAuthority [A-Za-z0-9]{1,19} orport=[0-9]{1,5} v3ident=(?P<identity>[0-9A-F]{40}) "
+    r"(?P<host>[0-9]{1,3}(\.[0-9]{1,3}){3}):[0-9]{1,5} (?P<fingerprint>[0-9A-F]{40})"
+)
+MAX_NODES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A private network as its list describes it."""
+
+    authority_lines: tuple[str, ...]
+    """``DirAuthority`` lines for a ``torrc``, each of exactly that form: a list cannot smuggle in another option."""
+    fingerprints: frozenset[str]
+    """Of all relays, authorities included: no other may be in the network's consensus."""
+    loopback: bool
+    """Whether the network is all on one machine."""
+
+
+def read_directory(body: object) -> Directory:
+    """The network of a list's body. Raises :class:`~assets.errors.EncodingError` for what is no list."""
+    try:
+        return _directory(body)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EncodingError(f"this is no relay list: {error}") from None
+
+
+def _directory(body: object) -> Directory:
+    if not isinstance(body, dict) or body.keys() != {"version", "authorities", "relays"} or body["version"] != 1:
+        raise ValueError("it has not the fields authorities, relays and version 1")
+    authorities, relays = body["authorities"], body["relays"]
+    if not isinstance(authorities, list) or not isinstance(relays, list) or not authorities:
+        raise ValueError("authorities and relays are lists, and there is at least one authority")
+    if len(authorities) + len(relays) > MAX_NODES:
+        raise ValueError(f"it has more than {MAX_NODES} nodes")
+    lines, hosts, fingerprints = [], set(), []
+    for authority in authorities:
+        found = _LINE.fullmatch(authority["line"])
+        if found is None or [found["identity"], found["fingerprint"]] != [
+            authority["identity"],
+            authority["fingerprint"],
+        ]:
+            raise ValueError("an authority's line is not of the form that torrc wants, or contradicts its fingerprints")
+        lines.append(authority["line"])
+        hosts.add(found["host"])
+        fingerprints.append(found["fingerprint"])
+    for relay in relays:
+        if not _FINGERPRINT.fullmatch(relay["fingerprint"]):
+            raise ValueError("a relay's fingerprint has 40 upper-case hexadecimal digits")
+        fingerprints.append(relay["fingerprint"])
+    if len(set(fingerprints)) < len(fingerprints):
+        raise ValueError("a fingerprint is there twice")
+    return Directory(tuple(lines), frozenset(fingerprints), all(host.startswith("127.") for host in hosts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 from typer.testing import CliRunner
 
@@ -17,6 +19,8 @@ from bidstore.service.client import HttpClient, post
 from petra.cli import app
 from petra.onion.connections import DirectConnection
 from petra.onion.control import StemControl
+from petra.onion.joining import network_body
+from petra.onion.keyfiles import kept_key
 from petra.onion.network import load
 from petra.onion.proxy import Identity, TorProxy
 from petra.transports import Table, open_transport
@@ -253,3 +257,70 @@ def test_strangers_find_each_other_at_a_bid_store_behind_an_onion_service(onion_
     (fill,) = settlements(w3, market)
     assert fill.price_nano_per_wh == 150_000
     assert (tmp_path / "name").stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def published(anvil_url, tmp_path):
+    """A ledger on a node of its own: the DSO's key file, and how commands are told of the ledger."""
+    key_file = tmp_path / "dso.key"
+    at = ["--rpc", anvil_url, "--deployments", tmp_path / "deployments"]
+    here("chain", "deploy", "--dso", f"0x{kept_key(key_file).address.hex()}", *at)
+    return key_file, at
+
+
+def test_a_wallet_joins_from_the_ledger_alone_and_refuses_a_changed_list(tmp_path, onion_dir, published, monkeypatch):
+    key_file, at = published
+    none = here("onion", "join", tmp_path / "early", *at, check=False)
+    assert none.exit_code == 2
+    assert "published no relay list" in none.output
+    publish = ["onion", "publish", "--dir", onion_dir, *at, "--key-file"]
+    assert "version 1" in here(*publish, key_file).stdout
+    assert "nothing was recorded" in here(*publish, key_file).stdout
+    assert "version 1 of the ledger's relay list" in here("onion", "verify", "--dir", onion_dir, *at).stdout
+    kept_key(tmp_path / "stranger.key")
+    assert "the ledger's DSO is" in here(*publish, tmp_path / "stranger.key", check=False).output
+
+    board = [sys.executable, "-m", "petra", "board", "serve", "--any-session", "--onion-dir", str(onion_dir)]
+    home = [sys.executable, "-m", "petra", *map(str, ["onion", "join", tmp_path / "home", *at])]
+    with running(board) as served, running(home) as client:
+        url = json.loads(served.stdout.readline())["board"].split("#")[0]
+        said = json.loads(client.stdout.readline())
+        assert said["version"] == 1
+        proxy = TorProxy(int(said["socks"].rpartition(":")[2]))
+        assert proxy.port != load(onion_dir).socks_port
+        assert asyncio.run(answer(proxy, f"{url}/v1/board"))["address"].startswith("0x")
+    torrc = (tmp_path / "home" / "data" / "torrc").read_text()
+    assert str(onion_dir) not in torrc, "nothing comes from the network's folder"
+
+    def shorter(network):
+        body = network_body(network)
+        return {**body, "relays": body["relays"][1:]}
+
+    with monkeypatch.context() as patched:
+        patched.setattr("petra.onion.joining.network_body", shorter)
+        assert "version 2" in here(*publish, key_file).stdout
+    refused = here("onion", "verify", "--dir", onion_dir, *at, check=False)
+    assert refused.exit_code == 2
+    assert "is not the one on the ledger (version 2)" in refused.output
+    refused = petra("onion", "join", tmp_path / "home", *at, check=False)
+    assert refused.returncode == 2
+    assert "which is not on the ledger's list (version 2)" in refused.stderr
+
+
+async def answer(proxy, url):
+    async with proxy.client(Identity.fresh()) as http:
+        for _ in range(40):
+            with suppress(httpx2.TransportError):  # its descriptor may be on its way
+                return (await http.get(url)).json()
+            await asyncio.sleep(0.25)
+    raise AssertionError(f"{url} was not reached")
+
+
+@contextmanager
+def running(command):
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)

@@ -88,7 +88,7 @@ ANYWHERE: dict[str, Act] = {
     "another past": lambda c, e: [c.sealed(e, previous=Digest(b"\x99" * 32))],
     "another phase": another_phase,
     "another run": lambda c, e: [c.sealed(e, run=e.run + 1)],
-    "another session": lambda c, e: [c.sealed(e, session=Digest(b"\x77" * 32))],
+    "another session": lambda c, e: [c.sealed(e, log=Digest(b"\x77" * 32))],
     "garbage": lambda c, e: [b"", secrets.token_bytes(300), e.encoded[:-1]],
     "false accusation": false_accusation,
     "nonsense shown": lambda c, e: [c.sealed(e, phase=Phase.EXHIBIT, payload=b"{}")],

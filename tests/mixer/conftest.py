@@ -83,7 +83,7 @@ class Community:
     def reseal(self, envelope: Envelope, **changes: object) -> bytes:
         """``envelope`` with other contents, signed by its sender as if it had meant them."""
         parts = {
-            "session": envelope.session,
+            "log": envelope.log,
             "run": envelope.run,
             "phase": envelope.phase,
             "sender": envelope.sender,

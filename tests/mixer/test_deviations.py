@@ -116,7 +116,7 @@ def test_a_message_about_another_past_shows_that_views_differ(community, other_d
 
 
 FORGERIES = {
-    "another session": lambda c, e: c.reseal(e, session=Digest(b"\x77" * 32)),
+    "another session": lambda c, e: c.reseal(e, log=Digest(b"\x77" * 32)),
     "another run": lambda c, e: c.reseal(e, run=e.run + 1),
     "no peer": lambda c, e: e.encoded[:2] + b"\x00\xc8" + e.encoded[4:],
     "foreign signature": lambda c, e: e.encoded[:-1] + bytes([e.encoded[-1] ^ 1]),

@@ -15,7 +15,7 @@ HASHES = st.binary(min_size=32, max_size=32).map(Digest)
 
 envelopes = st.builds(
     Envelope,
-    session=HASHES,
+    log=HASHES,
     run=st.integers(0, MAX_RUN),
     phase=st.sampled_from(Phase),
     sender=st.integers(0, MAX_PEERS - 1),
@@ -65,7 +65,7 @@ def test_bytes_left_over_or_missing_are_refused(envelope, extra):
 def test_unknown_versions_phases_senders_and_lengths_are_refused():
     raw = example().encoded
     for message, change in {
-        "version 2": b"\x02" + raw[1:],
+        "version 1": b"\x01" + raw[1:],
         "not a valid Phase": raw[:1] + b"\x00" + raw[2:],
         "sender is 65535": raw[:2] + b"\xff\xff" + raw[4:],
         "promises 8 bytes and carries 7": raw[:72] + b"\x00\x00\x00\x08" + raw[76:],
@@ -87,9 +87,7 @@ def test_a_field_that_does_not_fit_is_the_callers_mistake():
         "at most": {"payload": bytes(MAX_PAYLOAD_BYTES + 1)},
         "64 bytes": {"signature": b""},
     }.items():
-        fields = {
-            n: getattr(good, n) for n in ("session", "run", "phase", "sender", "previous", "payload", "signature")
-        }
+        fields = {n: getattr(good, n) for n in ("log", "run", "phase", "sender", "previous", "payload", "signature")}
         with pytest.raises(ValueError, match=message):
             Envelope(**(fields | changes))
 
@@ -99,16 +97,14 @@ def test_the_signature_covers_every_field():
     check_key(KEY.public_key, good.digest, good.signature)
     check_address(KEY.address, good.digest, good.signature)
     for changes in (
-        {"session": Digest(b"\x09" * 32)},
+        {"log": Digest(b"\x09" * 32)},
         {"run": 4},
         {"phase": Phase.BROADCAST},
         {"sender": 1},
         {"previous": Digest(b"\x09" * 32)},
         {"payload": b"Payload"},
     ):
-        fields = {
-            n: getattr(good, n) for n in ("session", "run", "phase", "sender", "previous", "payload", "signature")
-        }
+        fields = {n: getattr(good, n) for n in ("log", "run", "phase", "sender", "previous", "payload", "signature")}
         other = Envelope(**(fields | changes))
         assert other.digest != good.digest
         with pytest.raises(ForeignSignature):
@@ -134,5 +130,5 @@ def test_repr_names_neither_session_nor_content():
 
 
 def replace_signature(envelope: Envelope) -> Envelope:
-    fields = ("session", "run", "phase", "sender", "previous", "payload")
+    fields = ("log", "run", "phase", "sender", "previous", "payload")
     return Envelope(*(getattr(envelope, name) for name in fields), signature=bytes(64))

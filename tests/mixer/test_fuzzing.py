@@ -79,7 +79,7 @@ def test_signed_nonsense_at_any_moment_convicts_only_who_signed_it(community, da
         if watch._inquiry is not None:
             views.append(watch._inquiry.view_before)
         envelope = seal(
-            c.session.id,
+            watch.run.log,
             0,
             data.draw(st.sampled_from(list(Phase))),
             2,

@@ -87,7 +87,7 @@ def test_a_message_that_is_ignored_leaves_no_trace(community, remembered, data):
     elif kind == "run":
         message = c.reseal(envelope, run=7)
     elif kind == "session":
-        message = c.reseal(envelope, session=b"\x31" * 32)
+        message = c.reseal(envelope, log=b"\x31" * 32)
     else:
         message = log[data.draw(st.integers(0, count - 1))] if count else b""
     before = remembered(peer)
@@ -132,7 +132,7 @@ def test_a_message_damaged_on_its_way_silences_its_sender_and_accuses_nobody_els
 @pytest.mark.parametrize(
     ("why", "change"),
     [
-        (Why.OTHER_SESSION, {"session": b"\x31" * 32}),
+        (Why.OTHER_LOG, {"log": b"\x31" * 32}),
         (Why.OTHER_RUN, {"run": 7}),
     ],
 )

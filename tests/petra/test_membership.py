@@ -41,6 +41,22 @@ def test_all_notes_are_mixed_exactly_once():
     assert len(ids) == len(set(ids)) == 4 * 9
 
 
+def test_a_home_meets_the_same_neighbours_with_all_its_notes():
+    """An order shows two notes of one home: two different crowds would leave few homes that it can be."""
+    sessions = mix_sessions(DOMAIN, withdrawals(150, 2), 0)
+    crowds = {frozenset(note.origin for note in session.inputs) for session in sessions}
+    assert len(sessions) == 6 * 3
+    assert sorted(map(len, crowds)) == [50, 50, 50]
+
+
+def test_a_meter_that_withdrew_twice_makes_no_session_too_large():
+    entries = withdrawals(64, 1)
+    twice = Signed(Withdraw(1, 1, 0, (epa(ThrowAwayKeys(3, "again").fresh().address, 100, 0, 0),)), ())
+    entries.append(Entry(64, 0, digest(DOMAIN, twice.tx), twice))
+    sizes = sorted(session.size for session in mix_sessions(DOMAIN, entries, 0))
+    assert sizes == [32, 33, 64, 64]
+
+
 def test_withdrawals_for_another_window_stay_outside():
     assert mix_sessions(DOMAIN, withdrawals(4, 1, window=3), 2) == []
 

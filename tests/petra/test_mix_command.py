@@ -1,5 +1,8 @@
 """``petra mix bench`` and ``petra mix judge``, as a user calls them."""
 
+import re
+
+import pytest
 from typer.testing import CliRunner
 
 from petra.cli import app
@@ -54,3 +57,27 @@ def test_mistakes_end_in_one_sentence(tmp_path):
         assert result.exit_code == 2, (args, result.output)
         assert says in result.output
         assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("engine", ["coinshuffle", "dicemix"])
+@pytest.mark.parametrize(
+    ("cheat", "named"),
+    [
+        ("equivocate", "equivocation"),
+        ("wrong-length", "wrong length"),
+        ("garble", "changed shuffle|unreadable onion|wrong slots"),
+        ("refuse-to-sign", "silent"),
+        ("wrong-signature", "wrong signature"),
+    ],
+)
+def test_a_bench_with_a_cheat_names_it_and_the_others_mix(engine, cheat, named):
+    result = run("bench", "--engine", engine, "--peers", "4", "--cheat", cheat)
+    assert result.exit_code == 0, result.output
+    assert re.search(rf"member 2 \(0x[0-9a-f]{{40}}\): ({named}), ", result.output)
+    assert "verdict: 3 notes mixed; 1 members excluded" in result.output
+
+
+def test_a_cheat_that_nobody_knows_is_named():
+    result = run("bench", "--cheat", "nonsense")
+    assert result.exit_code == 2
+    assert "there are equivocate, wrong-length" in result.output

@@ -14,6 +14,7 @@ from mixer.engine import Rules
 from mixer.engines import engine_named
 from mixer.follower import Follower, Seat
 from mixer.mixing import mix_in_memory, play
+from mixer.protocol import VERSION as COINSHUFFLE_VERSION
 from petra.boards import MixLog, links
 from petra.cli import app
 
@@ -33,7 +34,7 @@ def test_a_bench_of_dicemix_keeps_a_log_whose_judge_names_the_silent_members(tmp
     assert "4 notes mixed; 1 members excluded" in judged.output
 
 
-@pytest.mark.parametrize(("homes", "version"), [(3, 1), (11, VERSION)])
+@pytest.mark.parametrize(("homes", "version"), [(3, COINSHUFFLE_VERSION), (11, VERSION)])
 def test_small_neighbourhoods_shuffle_and_large_ones_use_dicemix(monkeypatch, tmp_path, homes, version):
     boards = []
 

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 pytest.importorskip("httpx2", reason="httpx2 is missing; run: pip install 'petra[service]'")
 
+import httpx2
+
 from assets.keys import SigningKey
 from mixer.boardservice.client import BoardAddress
 from mixer.choice import engine_for
@@ -84,6 +86,47 @@ def test_a_member_that_never_comes_is_excluded_and_the_others_mix(table_and_ledg
     blamed, mixed = played.attempts
     assert [guilt.member for guilt in blamed.outcome.guilty] == [absent]
     assert mixed.run.members == tuple(i for i in range(table.session.size) if i != absent)
+    assert ledger.submit([played.mixed])[0].refusal is None
+
+
+class Breaking(httpx2.AsyncBaseTransport):
+    """Passes on requests until the second post, then the way is gone for good."""
+
+    def __init__(self, posts):
+        self._inner, self._left = httpx2.AsyncHTTPTransport(), posts
+
+    async def handle_async_request(self, request):
+        self._left -= request.method == "POST"
+        if self._left < 0:
+            raise httpx2.ConnectError("the way is gone")
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self):
+        await self._inner.aclose()
+
+
+@pytest.mark.parametrize("posts", [-1, 1], ids=["before it connects", "in the mix"])
+def test_a_member_whose_connection_breaks_is_excluded_and_the_others_mix(table_and_ledger, monkeypatch, posts):
+    monkeypatch.setattr("mixer.boardservice.play.SPREAD_S", 0.2)
+    monkeypatch.setattr("mixer.boardservice.client.RETRY_S", 0.001)
+    table, ledger = table_and_ledger
+    table = replace(table, rules=Rules(minimum=2, timeout_s=3))
+    lost = table.session.index_of(table.seats[1].key.address)
+    with open_transport("http") as transport:
+        transport.follow(ledger)
+        real = transport.http_client
+
+        def http_client(session, role):
+            if role != f"mix {lost}":
+                return real(session, role)
+            return httpx2.AsyncClient(transport=Breaking(posts), timeout=20)
+
+        monkeypatch.setattr(transport, "http_client", http_client)
+        (played,) = transport.mix([table])
+    blamed, mixed = played.attempts
+    assert [(guilt.member, guilt.proven) for guilt in blamed.outcome.guilty] == [(lost, False)]
+    assert lost not in mixed.run.members
+    assert len(played.traffic) == table.session.size
     assert ledger.submit([played.mixed])[0].refusal is None
 
 

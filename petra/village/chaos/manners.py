@@ -6,9 +6,8 @@ The same for every engine: a message is taken apart and sealed again by the engi
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from assets.keys import Address, Digest, SigningKey
+from assets.keys import Address, SigningKey
 from assets.transactions import Signed, Transaction
 from mixer.engine import Engine, Outcome, Player, Run, Watcher
 
@@ -48,16 +47,6 @@ MANNERS: dict[str, Manner] = {
     "garbage": _garbage,
     "duplicate": _duplicate,
 }
-
-
-class Message(Protocol):
-    """What both engines' messages have."""
-
-    session: Digest
-    run: int
-    sender: int
-    previous: Digest
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +124,7 @@ class CheatingPlayer:
             e = envelope.decode(message)
 
             def again(payload: bytes) -> bytes:
-                return envelope.seal(e.session, e.run, e.phase, e.sender, e.previous, payload, self._key).encoded
+                return envelope.seal(e.log, e.run, e.phase, e.sender, e.previous, payload, self._key).encoded
 
             return manner(message, e.payload, again)
         from mixer.dicemix import message as dicemix
@@ -143,6 +132,6 @@ class CheatingPlayer:
         m = dicemix.decode(message)
 
         def resealed(payload: bytes) -> bytes:
-            return dicemix.seal(m.session, m.run, m.phase, m.sender, m.previous, payload, self._key).encoded
+            return dicemix.seal(m.log, m.run, m.phase, m.sender, m.previous, payload, self._key).encoded
 
         return manner(message, m.payload, resealed)

@@ -19,6 +19,7 @@ from mixer.boardservice.board import RunningBoard
 from mixer.boardservice.client import BoardClient, parse_board
 from mixer.boardservice.description import decode_session, encode_session
 from mixer.boardservice.errors import (
+    AlreadyPlayed,
     BadRequest,
     BoardForked,
     BoardLost,
@@ -99,7 +100,9 @@ def test_who_never_comes_is_excluded_by_the_boards_time_and_the_judge_agrees(boa
     assert {played.mixed for played in ended} == {longest.mixed}
     assert len(longest.mixed.tx.inputs) == 3
     assert all(played.attempts == longest.attempts for played in ended)
-    verdict = judge(engine, c.session, rules, longest.log, start_s=longest.start_s, until_s=longest.ended_s)
+    verdict = judge(
+        engine, c.session, rules, longest.log, start_s=longest.start_s, until_s=longest.ended_s, opening=longest.opening
+    )
     assert [(g.member, g.proven) for g in verdict.guilty] == [(1, False)]
     assert verdict.mixed == longest.mixed
     assert MARK in [entry.data for entry in longest.log]
@@ -114,9 +117,8 @@ def test_replicas_on_one_postgresql_server_keep_one_log(boards, fresh_community,
             first, second = [await stack.enter_async_context(boards.serve()) for _ in range(2)]
             ended, logs = await mix(boards, community, first, second)
             store = Store(engine_of(postgres_url))
-            stored = [
-                decode_record(community.session.id, data) for data in await store.records(community.session.id, 0)
-            ]
+            opened = await store.session(community.session.id)
+            stored = [decode_record(community.session.id, data) for data in await store.records(opened.nonce, 0)]
             await store.close()
             return ended, logs, stored
 
@@ -393,6 +395,86 @@ def test_a_session_ends_when_its_time_is_over_and_leaves_nothing(boards, communi
     asyncio.run(run())
 
 
+def test_a_session_opened_anew_begins_another_log_even_within_one_second_and_without_what_was_written_late(
+    boards, community
+):
+    c = community(3)
+    now = [1000.0]
+
+    async def run():
+        store = Store(engine_of(boards.database))
+        board = RunningBoard(store, boards.key, AnySession(), Limits(lifetime_s=60), clock=lambda: now[0])
+        async with board.running():
+            ticket = sign_ticket(0, c.session.id, boards.key.address, c.keys[0]).text
+            before = await board.describe(c.session.id, encode_session(c.session), ticket)
+            late = sign_frame(0, before.head(0), b"x", c.keys[0], boards.key.address)
+            now[0] += 60
+            assert await board.tidy() == 1
+            await before.post(0, late.encoded)  # a post that was on its way when the session was deleted
+            now[0] = 1000.0
+            after = await board.describe(c.session.id, encode_session(c.session), ticket)
+            assert (after.opened_s, after.count) == (before.opened_s, 0)
+            assert after.head(0).head != before.head(0).head
+            with pytest.raises(OtherHistory):
+                await board.post(c.session.id, late.encoded, ticket)
+            assert len(await store.records(before.nonce, 0)) == 1
+            await after.post(0, sign_frame(0, after.head(0), b"y", c.keys[0], boards.key.address).encoded)
+            assert await board.tidy() == 0
+            assert (len(await store.records(before.nonce, 0)), len(await store.records(after.nonce, 0))) == (0, 1)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_session_lost_with_its_board_is_mixed_at_another_whatever_is_replayed_there(
+    boards, fresh_community, tmp_path, name
+):
+    """Every member plays twice; what they posted at the first board is shown at the second, by a member."""
+    c, engine = fresh_community(4, seed=5), engine_named(name)
+
+    async def run():
+        async with boards.serve() as address:
+            _, logs = await mix(boards, c, address, engine=engine)
+        boards.database = str(tmp_path / "another.db")
+        async with boards.serve() as address, boards.client(address, c, 2) as client:
+
+            async def replay():
+                for record in logs[0][: 2 * c.size]:
+                    await client.post(record.frame.message)
+
+            async def member(index):
+                ready = replay if index == 2 else None
+                own = client if index == 2 else boards.client(address, c, index)
+                async with own:
+                    return await play(own, engine, c.session, RULES, seat_of(c, index), ready=ready)
+
+            async with asyncio.timeout(60):
+                return await asyncio.gather(*map(member, range(c.size)))
+
+    ended = asyncio.run(run())
+    assert {played.mixed for played in ended} == {ended[0].mixed}
+    assert ended[0].mixed is not None
+    assert len(ended[0].mixed.tx.inputs) == c.size
+
+
+def test_a_member_that_restarts_within_one_opening_does_not_play_again(boards, community):
+    c = community(3)
+
+    async def run():
+        async with boards.serve() as address:
+            async with boards.client(address, c, 0) as client:
+                await client.open()
+                await client.post(b"as far as it came before it crashed")
+            async with boards.client(address, c, 0) as client, asyncio.timeout(20):
+                with pytest.raises(AlreadyPlayed, match="has posted in this opening"):
+                    await play(client, COINSHUFFLE, c.session, RULES, seat_of(c, 0))
+            async with boards.client(address, c, 1) as client:
+                await client.open()
+                assert client.standing == 1
+
+    asyncio.run(run())
+
+
 def test_two_boards_with_one_key_that_show_two_logs_are_found_out_by_the_first_post_that_crosses(
     boards, community, read, tmp_path
 ):
@@ -455,10 +537,12 @@ def test_a_board_that_lies_is_not_believed(boards, community, read, lie):
 
 
 OPENED_S = 1_000_000
+NONCE = bytes(range(32))
+BOARD_ADDRESS = SigningKey(bytes(31) + b"\x07").address
 
 
 def first(community, key):
-    return sign_head(community.session.id, 0, first_head(community.session.id, OPENED_S), key)
+    return sign_head(community.session.id, 0, first_head(BOARD_ADDRESS, community.session.id, OPENED_S, NONCE), key)
 
 
 class ForgedLog:
@@ -484,7 +568,8 @@ class ForgedLog:
 
         @app.get("/v1/sessions/{session}")
         async def opened(session: str):
-            return {"opened_s": self.opened_s, "head": empty.head.hex(), "signature": empty.signature.hex()}
+            opened = {"opened_s": self.opened_s, "nonce": NONCE.hex(), "count": 0}
+            return opened | {"head": empty.head.hex(), "signature": empty.signature.hex()}
 
         event = encode_event(signed, [with_length(record.encoded) for record in self.records])
 
@@ -652,3 +737,37 @@ def test_an_answer_that_cannot_be_read_is_the_boards_fault(community, answer, st
     for what in (BoardClient.open, lambda client: client.post(b"")):
         with pytest.raises(BoardMisbehaved):
             asyncio.run(ask(what))
+
+
+def test_an_answer_longer_than_any_answer_is_not_read_to_its_end(community):
+    c = community(3)
+    sent = []
+
+    class Endless(httpx2.AsyncByteStream):
+        async def __aiter__(self):
+            for _ in range(1000):
+                sent.append(1)
+                yield b" " * 4096
+
+    async def ask():
+        http = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Endless())))
+        board = parse_board("http://x.onion#0x" + "11" * 20)
+        async with BoardClient(http, board, c.session, c.keys[0]) as client:
+            await client.open()
+
+    with pytest.raises(BoardMisbehaved, match="longer than"):
+        asyncio.run(ask())
+    assert len(sent) < 10
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/v1/board", 405)])
+def test_an_unknown_address_is_refused_as_a_problem(boards, method, path, status):
+    async def ask():
+        async with boards.serve() as address, httpx2.AsyncClient(trust_env=False) as http:
+            return await http.request(method, address.url + path)
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert "openapi.json" in answer.json()["detail"]

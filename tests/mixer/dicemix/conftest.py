@@ -59,7 +59,7 @@ class Saboteur:
     def resealed(self, message: Message, **changes: object) -> bytes:
         """``message`` with other contents, signed as if they were meant."""
         parts = {
-            "session": message.session,
+            "log": message.log,
             "run": message.run,
             "phase": message.phase,
             "sender": message.sender,

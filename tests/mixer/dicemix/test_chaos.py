@@ -70,7 +70,7 @@ def test_nobody_honest_is_accused_and_the_honest_mix_in_the_end(community, mix_i
 
 
 @settings(max_examples=EXAMPLES * 3)
-@given(st.lists(st.binary(max_size=250) | st.binary(max_size=200).map(lambda data: b"\xd1\x02\x00\x01" + data)))
+@given(st.lists(st.binary(max_size=250) | st.binary(max_size=200).map(lambda data: b"\xd2\x02\x00\x01" + data)))
 def test_bytes_that_nobody_signed_change_nothing(community, posts):
     run = first_run(community(3).session, Rules(minimum=2))
     watcher = Proceedings(run)
@@ -90,7 +90,7 @@ def test_signed_messages_of_any_content_accuse_nobody_but_their_sender(community
         phase = data.draw(st.sampled_from(Phase))
         payload = data.draw(st.binary(max_size=100) | st.binary(min_size=97, max_size=97))
         previous = view if data.draw(st.booleans()) else bytes(32)
-        watcher.receive(seal(com.session.id, 0, phase, 1, previous, payload, com.keys[1]).encoded)
+        watcher.receive(seal(run.log, 0, phase, 1, previous, payload, com.keys[1]).encoded)
     watcher.tick(run.timeout_s)
     assert {fault.participant for fault in watcher.faults} == {0, 1, 2}
     assert {fault.participant for fault in watcher.faults if fault.proven} <= {1}
@@ -152,7 +152,7 @@ def test_signed_nonsense_at_any_moment_convicts_only_who_signed_it(community, pl
         length = payload_bytes(phase, 4)
         payload = data.draw(st.binary(max_size=100) | st.binary(min_size=length or 0, max_size=length or 9))
         previous = data.draw(st.sampled_from([watcher.view, watcher.context or bytes(32), bytes(32)]))
-        watcher.receive(seal(com.session.id, 0, phase, 2, previous, payload, com.keys[2]).encoded)
+        watcher.receive(seal(room.run.log, 0, phase, 2, previous, payload, com.keys[2]).encoded)
     watcher.tick(10**6)
     assert {fault.participant for fault in watcher.faults if fault.proven} <= {2}
 
@@ -179,7 +179,7 @@ def test_a_refused_message_leaves_no_trace(community, make_room):
     """What is ignored changes neither the outcome nor the view."""
     room = make_room(community(3)).play()
     plain = room.witnessed()
-    stranger = seal(room.run.session.id, 0, Phase.KEYS, 1, plain.view, b"", community(4).keys[0]).encoded
+    stranger = seal(room.run.log, 0, Phase.KEYS, 1, plain.view, b"", community(4).keys[0]).encoded
     watcher = Proceedings(room.run)
     for entry in room.log:
         for extra in (stranger, entry.data, b"noise"):

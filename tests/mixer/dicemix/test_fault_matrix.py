@@ -45,7 +45,7 @@ def late(saboteur, message):
 
 
 def unreadable(saboteur, message):
-    return [message.encoded[:-1], b"", b"\xd1" * 300]
+    return [message.encoded[:-1], b"", b"\xd2" * 300]
 
 
 def badly_signed(saboteur, message):
@@ -62,7 +62,7 @@ def for_another_run(saboteur, message):
 
 
 def for_another_session(saboteur, message):
-    return [saboteur.resealed(message, session=bytes(32))]
+    return [saboteur.resealed(message, log=bytes(32))]
 
 
 def replayed(saboteur, message):

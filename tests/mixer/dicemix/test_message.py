@@ -47,7 +47,7 @@ def test_a_changed_bit_is_refused_or_is_another_message_that_nobody_signed(messa
         signers.check(other)
 
 
-@given(st.binary(max_size=400) | st.binary(max_size=300).map(lambda data: b"\xd1\x01\x00\x00" + data))
+@given(st.binary(max_size=400) | st.binary(max_size=300).map(lambda data: b"\xd2\x01\x00\x00" + data))
 def test_any_bytes_are_refused_or_the_only_encoding_of_what_they_say(data):
     try:
         message = decode(data)
@@ -73,7 +73,7 @@ def test_every_board_takes_the_longest_message():
         ({"run": -1}, "run is"),
         ({"run": MAX_RUN + 1}, "run is"),
         ({"sender": MAX_PEERS}, "sender is"),
-        ({"session": b""}, "32 bytes"),
+        ({"log": b""}, "32 bytes"),
         ({"previous": bytes(33)}, "32 bytes"),
         ({"payload": bytes(MAX_PAYLOAD_BYTES + 1)}, "at most"),
         ({"signature": bytes(65)}, "signature"),
@@ -81,7 +81,7 @@ def test_every_board_takes_the_longest_message():
 )
 def test_what_does_not_fit_is_not_encoded(change, sentence):
     parts = {
-        "session": bytes(32), "run": 0, "phase": Phase.KEYS, "sender": 0, "previous": bytes(32), "payload": b"",
+        "log": bytes(32), "run": 0, "phase": Phase.KEYS, "sender": 0, "previous": bytes(32), "payload": b"",
         "signature": bytes(64),
     }  # fmt: skip
     with pytest.raises(ValueError, match=sentence):

@@ -1,15 +1,19 @@
 import os
+from copy import deepcopy
 
 import pytest
 
+from assets.codec import canonical
 from assets.errors import EncodingError
 from assets.keys import SigningKey
+from contracts.relay_lists import RecordedList, list_hash
 from petra.onion.errors import OnionError
+from petra.onion.joining import check_network, network_body, write_torrc
 from petra.onion.keyfiles import kept_key, kept_secret
 from petra.onion.layout import Authority, Layout, Role, torrc
 from petra.onion.network import Network, load, up
 from petra.onion.ports import HIGHEST, LOWEST, free_ports
-from petra.onion.relays import publish_relays, read_relays
+from petra.onion.relays import publish_relays, read_directory, read_relays
 
 KEY = SigningKey(b"\x03" * 32)
 
@@ -103,3 +107,89 @@ def test_a_secret_that_is_no_text_is_named(tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match="key holds no"):
         kept_secret(path, str)
+
+
+def changed(body, path, value):
+    """``body`` with the value at ``path`` replaced; ``None`` removes it."""
+    body = deepcopy(body)
+    *way, last = path
+    at = body
+    for step in way:
+        at = at[step]
+    if value is None:
+        del at[last]
+    else:
+        at[last] = value
+    return body
+
+
+def test_a_wallets_torrc_follows_from_the_list_alone(network, tmp_path):
+    recorded = RecordedList(3, canonical(network_body(network)))
+    assert recorded.digest == publish_relays(network, KEY).digest == list_hash(recorded.data)
+    node = write_torrc(tmp_path / "home", recorded, 20_001)
+    text = node.torrc.read_text()
+    assert [line for line in text.splitlines() if line.startswith("DirAuthority")] == [
+        authority.line for authority in network.authorities
+    ]
+    assert "SocksPort 127.0.0.1:20001 IsolateSOCKSAuth" in text
+    assert "ClientOnly 1" in text
+    assert "TestingTorNetwork 1" in text
+
+
+def test_a_network_on_many_machines_is_no_testing_network(network, tmp_path):
+    body = network_body(network)
+    for authority in body["authorities"]:
+        authority["line"] = authority["line"].replace("127.0.0.1", "192.0.2.7")
+    text = write_torrc(tmp_path / "home", RecordedList(1, canonical(body))).torrc.read_text()
+    assert "Testing" not in text
+    assert text.count("192.0.2.7") == 3
+
+
+LINE = ("authorities", 0, "line")
+WRONG = {
+    "another option": (LINE, lambda line: line + "\nSocksPolicy accept *"),
+    "an option in between": (LINE, lambda line: line.replace("orport", "bridge orport")),
+    "a host name": (LINE, lambda line: line.replace("127.0.0.1", "example.org")),
+    "another fingerprint than said": (LINE, lambda line: line[:-40] + "A" * 40),
+    "no line": (LINE, lambda line: None),
+    "a number for a line": (LINE, lambda line: 7),
+    "no authority": (("authorities",), lambda _: []),
+    "no list": (("relays",), lambda _: {}),
+    "a short fingerprint": (("relays", 0, "fingerprint"), lambda f: f[1:]),
+    "a fingerprint twice": (("relays", 0), lambda relay: {**relay, "fingerprint": "F" * 40}),
+    "another version": (("version",), lambda _: 2),
+    "a field too many": (("extra",), lambda _: 1),
+    "too many relays": (("relays",), lambda _: [{"fingerprint": f"{i:040d}"} for i in range(300)]),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_list_that_could_put_anything_else_into_a_torrc_is_refused(network, tmp_path, wrong):
+    path, change = WRONG[wrong]
+    value = body = network_body(network)
+    for step in path:
+        value = None if step == "extra" else value[step]
+    bad = changed(body, path, change(value))
+    if wrong == "a fingerprint twice":
+        bad["relays"][1]["fingerprint"] = "F" * 40
+    with pytest.raises(EncodingError, match="no relay list"):
+        read_directory(bad)
+    with pytest.raises(OnionError, match="version 5 of the ledger's relay list cannot be used"):
+        write_torrc(tmp_path / "home", RecordedList(5, canonical(bad)))
+    with pytest.raises(OnionError):
+        write_torrc(tmp_path / "home", RecordedList(5, b"[" * 1000))
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_network_that_is_not_the_ledgers_is_refused(network):
+    body = network_body(network)
+    for node in network.layout.nodes:
+        node.torrc.write_text(torrc(node, network.authorities, None))
+    check_network(network, RecordedList(1, canonical(body)))
+    fewer = changed(body, ("relays", 2), None)
+    with pytest.raises(OnionError, match="1 of its nodes are not on the list, and 0"):
+        check_network(network, RecordedList(2, canonical(fewer)))
+    node = network.layout.of(Role.WALLET)[0]
+    node.torrc.write_text(torrc(node, network.authorities[:2], None))
+    with pytest.raises(OnionError, match="other authorities"):
+        check_network(network, RecordedList(1, canonical(body)))
