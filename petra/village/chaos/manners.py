@@ -6,9 +6,8 @@ The same for every engine: a message is taken apart and sealed again by the engi
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from assets.keys import Address, Digest, SigningKey
+from assets.keys import Address, SigningKey
 from assets.transactions import Signed, Transaction
 from mixer.engine import Engine, Outcome, Player, Run, Watcher
 
@@ -48,16 +47,6 @@ MANNERS: dict[str, Manner] = {
     "garbage": _garbage,
     "duplicate": _duplicate,
 }
-
-
-class Message(Protocol):
-    """What both engines' messages have."""
-
-    session: Digest
-    run: int
-    sender: int
-    previous: Digest
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
