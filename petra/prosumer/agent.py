@@ -42,6 +42,9 @@ LOOK_AHEAD_S, MOST_AHEAD = 86_400, 96
 LOOK_BACK_S, MOST_BACK = 8 * 86_400, 768
 """How far back readings are."""
 
+VERIFIED_S = 30
+"""Real seconds for which a way to the services counts as verified."""
+
 TRY_AGAIN = frozenset({"ChallengeUnknown", "RateLimited", "NoteGone", "Busy"})
 """Refusals of a bid store that may not be repeated: one that is behind the ledger does not know a note yet."""
 
@@ -113,6 +116,9 @@ class Agent:
         self._depositing = Depositing(h.domain, h.schedule, h.account, h.keychain, self._plans, h.rng)
         self._posting = Posting(h.domain, h.bidstores, h.reach, h.keychain, h.rng, h.spread_s)
         self._ledger_thread, self._strategy_thread = Worker("ledger"), Worker("strategy")
+        self._verifying_thread = Worker("way")
+        self._verifying, self._verified_until = asyncio.Lock(), float("-inf")
+        self._unverified: tuple[float, Exception | None] = (0.0, None)
         self._tasks: set[asyncio.Task[None]] = set()
         self._mixes: dict[int, set[asyncio.Task[None]]] = {}
         self._to_record: list[tuple[NoteId, Signed[Transact]]] = []
@@ -199,7 +205,8 @@ class Agent:
         self._obey(t, now_s)
         self._post_due(t, now_s)
         for _, mix in self._to_record:
-            self._start("relay", self._carry(mix, None))
+            if self._carrier.wants(mix):
+                self._start("relay", self._carry(mix, None))
         self._begun = {step for step in self._begun if step.window >= t - 1}
         self._carrier.forget()
 
@@ -218,7 +225,23 @@ class Agent:
         return task
 
     async def _carry(self, signed: Signed[Transact], part: str | None) -> None:
+        await self._verify()
         await self._carrier.carry(signed, part)
+
+    async def _verify(self) -> None:
+        """See to it that the way is what it is said to be; what was found holds for half a minute."""
+        async with self._verifying:
+            now = self._home.clock()
+            if now < self._unverified[0] and self._unverified[1] is not None:
+                raise self._unverified[1]  # whoever waited meanwhile need not ask again
+            if now < self._verified_until:
+                return
+            try:
+                await self._verifying_thread.do(self._home.reach.verify)
+            except Exception as failure:
+                self._unverified = self._home.clock() + self._home.repost_s, failure
+                raise
+            self._verified_until = self._home.clock() + VERIFIED_S
 
     # --- Mixing -------------------------------------------------------------------------------------------
 
@@ -242,12 +265,19 @@ class Agent:
         def in_time() -> bool:
             return self.now_s is not None and self.now_s < self._schedule.offer_by_s(window)
 
-        await asyncio.to_thread(self._home.reach.verify)
+        while True:
+            try:
+                await self._verify()
+                break
+            except Exception:  # a machine that is busy, or a tor that starts anew
+                if not in_time():
+                    raise
+            await asyncio.sleep(self._home.repost_s)
         mixed = await self._mixing.play(own, in_time)
         if mixed is not None:
             own_note = next(n.id for n in own.session.inputs if n.note.owner == own.owner)
             self._to_record.append((own_note, mixed))
-            await self._carrier.carry(mixed)
+            await self._carry(mixed, None)
             self.troubles.works("board")
 
     # --- Offering -----------------------------------------------------------------------------------------
@@ -345,7 +375,7 @@ class Agent:
         from bidstore.service.client import Refused
 
         try:
-            await asyncio.to_thread(self._home.reach.verify)
+            await self._verify()
             self._fates.begin(order_id, order.signed.order, window, self.now_s or 0)
             await self._posting.post(order.signed)
             self._taken.add(order_id)
@@ -374,7 +404,8 @@ class Agent:
             self._returning.add(window)
             self._say("deposit", window)
         for signed in moves:
-            self._start("deposit", self._carry(signed, "deposit"))
+            if self._carrier.wants(signed):
+                self._start("deposit", self._carry(signed, "deposit"))
 
     def _too_late(self, note: IssuedNote, window: int) -> None:
         if note.id not in self._late:

@@ -27,7 +27,13 @@ class Carrier:
     ) -> None:
         self._domain, self._relays, self._reach, self._rng, self._troubles = domain, tuple(relays), reach, rng, troubles
         self._handed: dict[Digest, float] = {}
+        self._under_way: set[Digest] = set()
         self._clock = clock
+
+    def wants(self, signed: Signed[Transact]) -> bool:
+        """Whether it is time to hand a transaction in: nobody is doing it, and it was not done a moment ago."""
+        message = digest(self._domain, signed.tx)
+        return message not in self._under_way and self._clock() - self._handed.get(message, -AGAIN_S) >= AGAIN_S
 
     async def carry(self, signed: Signed[Transact], part: str | None = None) -> bool:
         """Hand a transaction in, unless that was done a moment ago; whether a relay took it now.
@@ -35,13 +41,12 @@ class Carrier:
         Call it again as long as the ledger lacks it. It never raises: what goes wrong is told as a trouble of the
         relay, and a refusal as one of ``part``, or of nothing where others hand in the same.
         """
-        message = digest(self._domain, signed.tx)
-        now = self._clock()
-        if now - self._handed.get(message, -AGAIN_S) < AGAIN_S:
+        if not self.wants(signed):
             return False
-        self._handed[message] = now
+        message = digest(self._domain, signed.tx)
         from petra.relay.client import RelayRefused, RelayUnreachable
 
+        self._under_way.add(message)
         try:
             await first_that_answers(self._relays, lambda url: self._hand(url, signed), (RelayUnreachable,), self._rng)
         except RelayRefused as refusal:
@@ -51,6 +56,9 @@ class Carrier:
         except Exception as failure:  # of any library on the way; the transaction is handed in again
             self._troubles.failed("relay", failure)
             return False
+        finally:
+            self._under_way.discard(message)
+            self._handed[message] = self._clock()  # however slow the way is, one attempt at a time
         self._troubles.works("relay")
         return True
 

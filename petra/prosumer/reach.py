@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from petra.onion.proxy import TorProxy
 
-TIMEOUT_S = 30
-"""How long an answer may take."""
+TIMEOUT_S = 60
+"""How long an answer may take: circuits of a busy network take their time."""
 
 Answer = TypeVar("Answer")
 

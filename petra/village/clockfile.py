@@ -16,9 +16,9 @@ class VillageClock:
     speed: int
 
     @classmethod
-    def beginning(cls, simulated_s: int) -> "VillageClock":
+    def beginning(cls, simulated_s: float) -> "VillageClock":
         """The clock that shows ``simulated_s`` now, and goes as fast as the world's."""
-        return cls(round(time.time(), 3), simulated_s, 1)
+        return cls(round(time.time(), 3), round(simulated_s, 3), 1)
 
     def going(self, speed: int) -> "VillageClock":
         """The clock that shows what this one shows now, and goes at ``speed`` from now on."""

@@ -95,7 +95,9 @@ class Village:
         if not self._ready(*base.services(database)):
             return False
         self._make_wallets(base, scene)
-        clock = VillageClock.beginning(self._facts["genesis_s"] - plan.lead_s(options))
+        # On a node that is not the village's own, time is the world's.
+        begins_s = self._facts["genesis_s"] - plan.lead_s(options) if options.chain == ANVIL else time.time()
+        clock = VillageClock.beginning(begins_s)
         self._set_clocks(base, clock)
         self._say(Phase.STARTING, "starting the homes")
         if options.chain == ANVIL:

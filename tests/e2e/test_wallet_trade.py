@@ -5,11 +5,9 @@ import sys
 
 from assets.orders import Side
 from tests.e2e.test_wallet import world_of as world_of
+from tests.e2e.wallet_world import GATE_S, SEED_WAIT_S
 
 WINDOW = 2
-
-PATIENCE_S = 300
-"""Programs start slowly on a machine that does much else."""
 
 
 def test_one_window_by_hand_is_mixed_traded_and_deposited_and_then_it_stops(world_of) -> None:
@@ -25,19 +23,18 @@ def test_one_window_by_hand_is_mixed_traded_and_deposited_and_then_it_stops(worl
     world.begin(WINDOW)
     for home in world.homes:
         home.start()
-    world.wait(lambda: all("deposit, at" in home.running.log.read_text() for home in world.homes), PATIENCE_S)
+    world.wait(lambda: all("deposit, at" in home.running.log.read_text() for home in world.homes))
     world.to_mix(WINDOW)
-    world.wait(lambda: len(world.mixes(WINDOW)) == world.notes.count, PATIENCE_S)
-    world.wait(lambda: all("offer window" in home.running.log.read_text() for home in world.homes), PATIENCE_S)
-    gate_s = world.ledger.grid.start_s(WINDOW) - 12
+    world.wait(lambda: len(world.mixes(WINDOW)) == world.notes.count)
+    world.wait(lambda: all("offer window" in home.running.log.read_text() for home in world.homes))
+    gate_s = world.ledger.grid.start_s(WINDOW) - GATE_S
     world.to(gate_s - 1)
-    world.wait(lambda: len(world.book(WINDOW)) == 2, PATIENCE_S)
-    world.to(gate_s + 1)
-    world.wait(lambda: world.fills(WINDOW), PATIENCE_S)
-    world.to_deposit(WINDOW)
-    world.to(world.ledger.grid.start_s(WINDOW) + 50)
-    world.wait(lambda: not any(home.is_running for home in world.homes), PATIENCE_S)
-    assert [home.running.process.returncode for home in world.homes] == [0, 0]
+    world.wait(lambda: len(world.book(WINDOW)) == 2)
+    world.to(gate_s + SEED_WAIT_S + 2)
+    world.wait(lambda: world.fills(WINDOW))
+    world.to(world.ledger.grid.end_s(WINDOW) - 10)
+    world.wait(lambda: not any(home.is_running for home in world.homes))
+    assert [home.running.end() for home in world.homes] == [0, 0]
     assert not world.at_home(WINDOW)
     said = world.homes[0].running.log.read_text()
     assert "strategy price-taker, -1 Wh expected" in said

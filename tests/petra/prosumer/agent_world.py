@@ -286,7 +286,7 @@ class World:
                 home.start()
             else:
                 await self._or_dies(home, home.agent.tick())
-        while True:
+        for _ in range(400):  # what waits for time to pass goes on at the next look
             running = [(h, t) for h in self.homes if h.agent for t in list(h.agent._tasks)]
             if len(running) == self.tables.waiting:
                 if not running:

@@ -248,3 +248,30 @@ def test_a_node_that_is_away_or_changes_its_mind_changes_nothing_in_the_end() ->
     assert matched(world) == [-1, 1]
     assert any(event == "ledger read again" for home in world.homes for _, event, _ in home.told)
     assert all(home.troubles <= {"ledger"} for home in world.homes)
+
+
+def test_a_way_that_cannot_be_verified_for_a_while_is_tried_again_and_never_used() -> None:
+    world = World(-1, 1)
+    verify, world.services.failures = world.services.verify, 3
+
+    def unsure():
+        if world.services.failures:
+            world.services.failures -= 1
+            raise NodeUnreachable("not Tor")
+        verify()
+
+    world.services.verify = unsure
+    assert matched(played(world)) == [-1, 1]
+
+
+def test_a_way_that_is_never_verified_is_never_used() -> None:
+    world = World(-1, 1)
+
+    def refuse():
+        raise NodeUnreachable("not Tor")
+
+    world.services.verify = refuse
+    played(world)
+    assert world.tables.played == []
+    assert world.services.handed == []
+    assert world.services.postings == []
