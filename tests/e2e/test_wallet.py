@@ -45,18 +45,18 @@ def test_two_windows_are_traded_and_a_wallet_killed_and_lost_in_a_mix_gets_its_n
     world.wait(lambda: len(world.mixes(2)) == world.notes.count)
     finish(world, 2, world.homes, orders=2)
 
-    world.begin(3)
-    world.to_mix(3)
+    world.begin(4)
+    world.to_mix(4)
     *others, lost = world.homes
-    world.wait(lambda: lost.has_told("mix", 3))
+    world.wait(lambda: lost.has_told("mix", 4))
     lost.running.kill()
     shutil.rmtree(lost.path)
-    world.wait(lambda: len(world.mixes(3)) == world.notes.count)
+    world.wait(lambda: len(world.mixes(4)) == world.notes.count)
     lost.restore()
     lost.start()
-    finish(world, 3, others, orders=2)
+    finish(world, 4, others, orders=2)
 
-    for t in (2, 3):
+    for t in (2, 4):
         assert [b.matched_wh for b in world.check_bills(t)] == [-1, 1, 0]
     assert [home.running.end() for home in world.homes] == [0, 0, 0]
     log = world.logs()
