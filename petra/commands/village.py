@@ -47,7 +47,7 @@ def up(
 ) -> None:
     """Start a village and watch it to its last bill; Ctrl-C ends it. Exit code 3: it was stopped before.
 
-    18 homes need about 5 GB of memory. Everything is in the folder, passphrases too: such a village guards nothing.
+    18 homes need about 3 GB of memory. Everything is in the folder, passphrases too: such a village guards nothing.
     """
     with one_sentence_errors():
         from petra.village import starting
