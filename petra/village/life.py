@@ -226,7 +226,7 @@ class Village:
     @property
     def _mix_timeout_s(self) -> int:
         """Real seconds that a peer waits for another: a silent one must not cost the others their window."""
-        return max(3, int(self.options.real_interval_s) // 8)
+        return max(3, int(self.options.real_interval_s) // 6)
 
     # --- Running -----------------------------------------------------------------------------------------
 
