@@ -14,7 +14,7 @@ from assets.errors import EncodingError
 from assets.keys import Address
 from assets.orders import Order
 from assets.port import Entry
-from assets.transactions import NO_MEMO, Regulate, Settle, Transact, Withdraw
+from assets.transactions import NO_MEMO, Settle, Transact, Withdraw
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,8 @@ class View:
 
     @cached_property
     def meters(self) -> int:
-        """N: meters that the DSO authorised and did not ban."""
-        meters: set[int] = set()
-        for entry in self.entries:
-            if isinstance(entry.signed.tx, Regulate):
-                meters |= {a.meter for a in entry.signed.tx.authorise}
-                meters -= set(entry.signed.tx.ban)
-        return len(meters)
+        """N: meters that issued notes; no other can be behind a mixed one."""
+        return len({note.meter for note in self.withdrawn.values()})
 
     @cached_property
     def withdrawn(self) -> dict[Address, Withdrawn]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from assets.transactions import Regulate
 from petra import stages
 from petra.cli import app
 from petra.privacy.adversaries import Intersection, OutputOrder, SpentTogether, Timing, Uniform
@@ -40,6 +41,14 @@ def test_guessing_is_what_a_clean_run_leaves_to_everybody(record):
     assert uniform.guessing == pytest.approx(1 / 6)
     assert uniform.effective_set == pytest.approx(6)
     assert {row.window for row in rows if row.adversary == "uniform"} == {None, 0, 1, 2, 3}
+
+
+def test_what_the_dso_rules_about_meters_afterwards_changes_no_measurement(record):
+    first = record.entries[0]
+    assert isinstance(first.signed.tx, Regulate)
+    meters = tuple(a.meter for a in first.signed.tx.authorise)
+    banned = replace(first, signed=replace(first.signed, tx=replace(first.signed.tx, ban=meters)))
+    assert measure(replace(record, entries=[banned, *record.entries[1:]])) == measure(record)
 
 
 def test_corrupted_homes_shrink_the_set_and_are_not_counted(record):
