@@ -11,7 +11,7 @@ interface ILedger {
 /// @notice Every home has to start from one list: whoever gives one home another list puts it into a network of spies.
 /// The DSO's present key signs each version; anybody may relay it, and nothing is authorised by `msg.sender`. The hash of
 /// the last version is state, the lists themselves are event data, from which anybody rebuilds them.
-/// @dev docs/transport.md; ADR 20 says why this is a contract of its own.
+/// @dev docs/transport.md; ADR 21 says why this is a contract of its own.
 contract RelayLists {
     /// @notice Versions are recorded one after the other, each once: `expected` is the next.
     error OutOfOrder(uint64 expected, uint64 got);
