@@ -16,7 +16,7 @@ from petra.village.chaos.plan import Cast
 from petra.village.chaos.recovery import is_further, mark_of
 from petra.village.layout import Layout
 from petra.village.links import read_links
-from petra.village.state import VillageState, read_state, write_json
+from petra.village.state import Phase, VillageState, read_state, write_json
 
 LOOK_S = 0.2
 """How often a victim is looked at."""
@@ -158,12 +158,15 @@ def time_left_ms(folder: Path, state: VillageState, intervals: int | None) -> in
 
 
 async def until_delivered(folder: Path) -> bool:
-    """Wait until the village's last interval is billed; whether it was within three intervals and a while."""
+    """Wait until the village has ended; whether its last interval was billed, within three intervals and a while.
+
+    One that is delivered is about to end, and its node with it: whoever reports reads what the node kept.
+    """
     options = read_state(folder).options
     end_s = time.monotonic() + 3 * options.real_interval_s + 2 * PATIENCE_S
     while time.monotonic() < end_s:
         state = read_state(folder)
-        if state.phase.value in ("delivered", "stopped", "failed"):
-            return state.phase.value != "failed"
+        if state.phase in (Phase.STOPPED, Phase.FAILED):
+            return state.delivered
         await asyncio.sleep(1)
     return False

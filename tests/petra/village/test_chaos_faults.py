@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from petra.village.chaos import cheat, disk
 from petra.village.chaos.faults import fault_of
 from petra.village.chaos.kinds import Kind, Planned
 from petra.village.chaos.recovery import chain_mark, is_further, mark_of, meter_mark, wallet_mark
-from petra.village.chaos.run import Chaos, Pace, cast_of, time_left_ms
+from petra.village.chaos.run import Chaos, Pace, cast_of, time_left_ms, until_delivered
 from petra.village.links import Link, read_links, write_links
 from petra.village.options import Options
 from petra.village.state import Condition, Phase, ProcessState, VillageState, process_letter, read_state
@@ -294,5 +293,19 @@ def test_who_is_there_and_how_long_are_read_from_the_village(tmp_path) -> None:
     assert abs(time_left_ms(tmp_path, state, None) - 6 * 120_000) < 5_000
     assert abs(time_left_ms(tmp_path, state, 2) - 2 * 120_000) < 5_000
     assert Pace.of(tmp_path).simulated_ms(now_s + 1) == 10_030_000
-    with socket.socket():
-        pass
+
+
+@pytest.mark.parametrize(
+    ("phase", "supervised", "delivered"),
+    [
+        (Phase.STOPPED, True, True),
+        (Phase.STOPPED, True, False),
+        (Phase.RUNNING, False, False),
+        (Phase.FAILED, True, False),
+    ],
+)
+def test_a_village_that_was_stopped_or_killed_did_not_deliver(tmp_path, phase, supervised, delivered) -> None:
+    supervisor = os.getpid() if supervised else 2**22 + 1  # no process has that number
+    facts = {"delivered": True} if delivered else {}
+    VillageState(Options(homes=3), phase, supervisor, 0.0, facts=facts).write(tmp_path)
+    assert asyncio.run(until_delivered(tmp_path)) is delivered
