@@ -112,7 +112,7 @@ def note_word(note: Note) -> bytes:
         if len(note.owner) == ADDRESS_BYTES and note.start <= note.end <= MAX_UINT32:
             if note.kind != Kind.FA:
                 return note.owner + _ENERGY.pack(note.kind, note.quantity, note.start, note.end - note.start)
-            if not note.end:
+            if not note.start and not note.end:
                 return note.owner + _MONEY.pack(note.kind, note.quantity)
     except struct.error:
         pass  # what follows says what is wrong

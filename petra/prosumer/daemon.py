@@ -19,9 +19,6 @@ from petra.prosumer.state import State
 if TYPE_CHECKING:
     from petra.prosumer.config import WalletConfig
 
-LOOK_BACK = 96
-"""For how many intervals before the present one notes are still looked for."""
-
 
 def schedule_of(config: "WalletConfig", readings: Readings | None) -> Schedule:
     """The microgrid's times. The deposit deadline is the meter's; half an interval if there is no meter to ask."""

@@ -55,11 +55,11 @@ class Village:
         """From set-up to the end; whether the run was delivered. Ends every process whatever happens."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
-        delivered = False
         try:
             self._say(Phase.STARTING, "making keys and folders")
-            if self._set_up() and self._live():
-                delivered = True
+            delivered = self._set_up() and self._live()
+            if delivered:
+                self._note(delivered=True)
                 self._say(Phase.DELIVERED, "every interval is billed and stated")
         except Exception as failure:
             self._say(Phase.FAILED, str(failure) or type(failure).__name__)

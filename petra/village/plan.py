@@ -37,8 +37,6 @@ class Plan:
     """By name; of processes that listen, and of links."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Accounts that carry transactions, by process."""
-    chain_url: str = ""
-    """Of a node that is not the village's own."""
 
     @property
     def homes(self) -> range:

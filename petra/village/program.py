@@ -27,8 +27,6 @@ class Program:
     """It ends by itself when its work is done."""
     patience_s: float = 90
     """How long it may take to be ready before it is started again."""
-    stop_first: int = 0
-    """Processes are told to end in rising order of this number; those with the same one together."""
 
 
 STOP_ORDER = {

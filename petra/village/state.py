@@ -79,6 +79,11 @@ class VillageState:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What set-up found out: chain, contract, ports."""
 
+    @property
+    def delivered(self) -> bool:
+        """Whether every interval was billed and stated; true for good, also of a village that has ended since."""
+        return self.facts.get("delivered") is True
+
     def named(self, name: str) -> ProcessState:
         """The process called ``name``; raises ``KeyError``."""
         return next((p for p in self.processes if p.name == name), None) or _missing(name)

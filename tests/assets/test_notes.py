@@ -49,6 +49,7 @@ def test_the_word_of_a_note_is_laid_out_as_documented():
         eca(OWNER, 1, 2**32 - 1, 2**32),
         fa(OWNER, 2**64),
         Note(Kind.FA, OWNER, 1, 0, 1),
+        Note(Kind.FA, OWNER, 1, -1, 0),
         Note(256, OWNER, 1, 0, 0),
         Note(Kind.EPA, Address(b"short"), 1, 0, 0),
     ],

@@ -1,7 +1,7 @@
 """(a) Where every note that was ever issued is now, from the public ledger and the homes' seeds."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from assets.statement import first_open_interval
 from assets.transactions import Settle, Transaction, Withdraw, inputs_of, outputs_of
 from assets.units import energy_wh
 from petra.village.audit.finding import Check, Finding, Part
+from smartmeter.billing import BillingRecord
 
 UNIT = {Kind.EPA: "Wh of EPA", Kind.ECA: "Wh of ECA", Kind.FA: "nano of FA"}
 
@@ -51,6 +52,10 @@ class Whereabouts:
     """Notes that homes hold unspent though nobody counts them any more."""
     late_homes: Counter[int] = field(default_factory=Counter)
     """Notes that homes deposited too late."""
+    credited: Counter[tuple[int, Kind, int]] = field(default_factory=Counter)
+    """What bills owe each home for, by home, kind and interval: notes that came to its meter in time and stayed."""
+    respent: Counter[int] = field(default_factory=Counter)
+    """Notes that homes took away again from their meter's addresses."""
     losers: Counter[str] = field(default_factory=Counter)
     """Notes sent to nobody, by the wallet (or wallets) that did so."""
     traded_wh: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -73,6 +78,8 @@ def trace(entries: Iterable[Entry], owner_of: OwnerOf, grid: IntervalGrid, gate_
             _count_trades(found, tx, owner_of, grid)
         for spent in inputs_of(tx):
             unspent.pop(spent.id, None)
+            if (taken_from := owner_of(spent.note.owner)) is not None and taken_from.is_deposit:
+                found.respent[taken_from.home] += 1
         for note in outputs:
             owner = owner_of(note.note.owner)
             sender = "" if owner else _sender(tx, note, owner_of, grid)
@@ -108,6 +115,9 @@ def audit_notes(found: Whereabouts) -> Part:
     for loser, count in sorted(found.losers.items()):
         text = f"sent {count} notes to addresses that are no home's; their value is lost"
         findings.append(Finding(Check.NOTES, loser, text))
+    for home, count in sorted(found.respent.items()):
+        text = f"spent {count} notes that it had deposited: its meter credited them, and they were used again"
+        findings.append(Finding(Check.NOTES, f"wallet{home}", text))
     figures = "; ".join(
         f"{kind.name} "
         + ", ".join(f"{totals[name][kind]} {name}" for name in totals if totals[name][kind] or name == "issued")
@@ -117,6 +127,28 @@ def audit_notes(found: Whereabouts) -> Part:
         if homes:
             figures += f"; {what} " + ", ".join(f"wallet{home} ({count})" for home, count in sorted(homes.items()))
     return Part(Check.NOTES, figures, tuple(findings))
+
+
+def audit_credits(found: Whereabouts, bills: Mapping[int, Iterable[BillingRecord]]) -> list[Finding]:
+    """Bills, by home, that credit other deposits than lie at the meter's addresses; counted without the meter's code.
+
+    Where a home took deposits away again, that is found elsewhere.
+    """
+    findings = []
+    for home, records in sorted(bills.items()):
+        if home in found.respent:
+            continue
+        for r in records:
+            for kind, billed in (
+                (Kind.EPA, r.epa_deposited_wh),
+                (Kind.ECA, r.eca_deposited_wh),
+                (Kind.FA, r.fa_deposited_nano),
+            ):
+                there = found.credited[home, kind, r.t]
+                if billed != there:
+                    text = f"interval {r.t}: {billed} {UNIT[kind]} are credited, and {there} came to the meter in time"
+                    findings.append(Finding(Check.BILLS, f"meter{home}", text))
+    return findings
 
 
 def _sums(quantities: Quantities) -> Counter[Kind]:
@@ -142,11 +174,16 @@ def _split_deposit(
     if n.kind == Kind.FA:
         in_time = window >= first_open
         (found.deposited if in_time else found.late)[Kind.FA, window] += n.amount_nano
-        if not in_time:
+        if in_time:
+            found.credited[home, Kind.FA, window] += n.amount_nano
+        else:
             found.late_homes[home] += 1
         return
     for t in range(n.start, n.end + 1):
-        (found.deposited if t >= first_open else found.late)[Kind(n.kind), t] += energy_wh(n.power_w, grid.interval_s)
+        wh = energy_wh(n.power_w, grid.interval_s)
+        (found.deposited if t >= first_open else found.late)[Kind(n.kind), t] += wh
+        if t >= first_open:
+            found.credited[home, Kind(n.kind), t] += wh
     if n.start < first_open:
         found.late_homes[home] += 1
 

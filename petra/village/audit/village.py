@@ -1,8 +1,8 @@
 """The audit of a village's folder: reads what every process left behind, and has it checked."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,11 @@ from assets.transactions import Withdraw
 from petra.audit import AuditError, audit
 from petra.village.audit.energy import MeterEvidence, Skew, Truth, audit_against_ledger, audit_energy
 from petra.village.audit.finding import Check, Finding, Part
-from petra.village.audit.notes import Owner, OwnerOf, audit_notes, trace
+from petra.village.audit.notes import Owner, OwnerOf, audit_credits, audit_notes, trace
 from petra.village.audit.recovery import Happened, audit_recovery
 from petra.village.audit.statements import Told, audit_statements
 from petra.village.audit.tariff import audit_tariff, outcomes
+from smartmeter.billing import BillingRecord
 
 if TYPE_CHECKING:
     from petra.prosumer.seed import HomeSeed
@@ -39,10 +40,17 @@ class _Home:
     evidence: MeterEvidence
     seed: bytes
 
+    def until(self, intervals: object) -> "_Home":
+        """With the bills of so many intervals only: in the middle of a run, the report has no ledger for later ones."""
+        if not isinstance(intervals, int):
+            return self
+        bills = tuple(bill for bill in self.evidence.bills if bill.t < intervals)
+        return replace(self, evidence=replace(self.evidence, bills=bills))
+
 
 def audit_village(folder: Path) -> tuple[Part, ...]:
     """All checks, in order. Raises :class:`NotAudited` if files are missing that no check can do without."""
-    run, options = folder / "run", read_options(folder)
+    run, (options, delivered) = folder / "run", read_village(folder)
     if not (run / "ledger.jsonl").is_file():
         raise NotAudited(f"{folder} has no run to audit; write it first: petra village report {folder}")
     happened = read_chaos(folder)
@@ -54,27 +62,32 @@ def audit_village(folder: Path) -> tuple[Part, ...]:
         with (run / "ledger.jsonl").open("rb") as file:
             reader = LogReader(file)
             genesis, entries = reader.genesis, list(reader)
-        gate_s = int(json.loads((run / "summary.json").read_bytes())["gate_s"])
+        summary = json.loads((run / "summary.json").read_bytes())
+        gate_s, intervals = int(summary["gate_s"]), summary.get("intervals")
     except (LogTampered, OSError, ValueError, KeyError, TypeError) as error:
         raise NotAudited(f"{run} cannot be read ({error}); write it again: petra village report {folder}") from None
     homes = list(_homes(folder, happened, speed))
     if not homes:
         raise NotAudited(f"{folder} has no meters; give the folder of a village")
+    every_bill = {home.number: home.evidence.bills for home in homes}
+    homes = [home.until(intervals) for home in homes]
     bills = {home.number: home.evidence.bills for home in homes}
     issued = {entry.signed.tx.window for entry in entries if isinstance(entry.signed.tx, Withdraw)}
     owner_of = owners_of(folder, homes, {window + later for window in issued for later in (0, 1, 2)})
     found = trace(entries, owner_of, genesis.grid, gate_s)
     parts.append(audit_notes(found))
-    wrong = []
+    wrong = _not_billed(every_bill, options, delivered=delivered)
     for home in homes:
         wrong += audit_energy(home.evidence, genesis.grid, slack_ms)
         wrong += audit_against_ledger(home.evidence, entries, genesis.grid, gate_s, home.seed)
+    wrong += audit_credits(found, bills)
     count = sum(len(own) for own in bills.values())
     readings = sum(len(home.evidence.readings) for home in homes)
-    figures = f"{count} bills of {len(homes)} meters, {readings} readings, beside what the devices counted"
+    figures = f"{count} bills of {len(homes)} meters, {readings} readings, beside what the devices counted; "
+    figures += f"all billed up to interval {min((own[-1].t if own else -1) for own in bills.values())}"
     parts.append(Part(Check.BILLS, figures, tuple(wrong)))
     parts.append(audit_tariff(outcomes(bills, found), cheats(options)))
-    parts.append(audit_statements(_statements(folder), bills))
+    parts.append(audit_statements(_statements(folder), every_bill))
     if happened:
         parts.append(audit_recovery(happened))
     return tuple(parts)
@@ -88,18 +101,33 @@ def _audit_run(run: Path) -> Part:
     return Part(Check.RUN, f"{done.ledger_entries} ledger entries, {done.signatures} signatures, {done.trades} trades")
 
 
-def read_options(folder: Path) -> Mapping[str, object]:
-    """The options that a village was started with. Raises :class:`NotAudited`."""
+def _not_billed(
+    bills: Mapping[int, Sequence[BillingRecord]], options: Mapping[str, object], *, delivered: bool
+) -> list[Finding]:
+    """Meters of which there is nothing, and those that lack bills of a run that was delivered."""
+    findings, homes, last = [], options.get("homes"), options.get("intervals")
+    for home in range(1, homes + 1 if isinstance(homes, int) else 1):
+        if home not in bills:
+            findings.append(Finding(Check.BILLS, f"meter{home}", "left no folder to audit"))
+    for home, own in sorted(bills.items()):
+        if delivered and isinstance(last, int) and [b.t for b in own[: last + 1]] != list(range(last + 1)):
+            text = f"has {len(own)} bills, but intervals 0 to {last} were delivered"
+            findings.append(Finding(Check.BILLS, f"meter{home}", text))
+    return findings
+
+
+def read_village(folder: Path) -> tuple[Mapping[str, object], bool]:
+    """The options that a village was started with, and whether it was delivered. Raises :class:`NotAudited`."""
     path = folder / "village.json"
     try:
         data = path.read_bytes()
         state = None if is_nested_deeply(data) else json.loads(data)
-        options = state["options"] if isinstance(state, dict) else None
-    except (OSError, ValueError, KeyError):
-        options = None
+    except (OSError, ValueError):
+        state = None
+    options, facts = (state.get(name) if isinstance(state, dict) else None for name in ("options", "facts"))
     if not isinstance(options, dict):
         raise NotAudited(f"{path} is missing or damaged; give the folder of a village")
-    return options
+    return options, isinstance(facts, dict) and facts.get("delivered") is True
 
 
 def cheats(options: Mapping[str, object]) -> frozenset[int]:

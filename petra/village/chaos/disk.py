@@ -9,13 +9,15 @@ import resource
 import sys
 from contextlib import suppress
 
+from petra.village.state import alive
+
 BLOCK = 4096
 """What still can be written of a file, in bytes."""
 
 
-def fill(pid: int | None) -> None:
-    """Let no file of a process grow; nothing happens if it has ended. Raises ``OSError`` off Linux."""
-    _limit(pid, BLOCK)
+def fill(pid: int | None) -> bool:
+    """Let no file of a process grow; whether it ran. Raises ``OSError`` off Linux."""
+    return _limit(pid, BLOCK)
 
 
 def free(pid: int | None) -> None:
@@ -23,11 +25,13 @@ def free(pid: int | None) -> None:
     _limit(pid, None)
 
 
-def _limit(pid: int | None, size: int | None) -> None:
+def _limit(pid: int | None, size: int | None) -> bool:
     if sys.platform != "linux":
         raise OSError("a full disk can be had on Linux only; leave it out with --faults")
-    if pid is None:
-        return
+    if pid is None or not alive(pid):
+        return False
     with suppress(ProcessLookupError):
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
+        return True
+    return False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from petra.village.chaos import cheat, disk, processes
 from petra.village.chaos.kinds import Kind, Planned
-from petra.village.links import Link, change_links, well
+from petra.village.links import Link, change_links, cut, well
 from petra.village.state import write_json
 
 
@@ -19,8 +19,8 @@ class Fault(ABC):
         self.folder, self.planned = folder, planned
 
     @abstractmethod
-    def inject(self) -> None:
-        """Do it."""
+    def inject(self) -> bool:
+        """Do it; whether that was possible: whoever is not there cannot be hit."""
 
     def keep(self) -> None:  # noqa: B027 - most faults need nothing of the kind
         """Called again and again while it lasts: a process that was started again meanwhile suffers as well."""
@@ -38,19 +38,21 @@ class Fault(ABC):
 class Kill(Fault):
     """``kill -9``: of a meter, a wallet, a service, or the chain's node, which forgets its newest blocks."""
 
-    def inject(self) -> None:
+    def inject(self) -> bool:
         """Kill it once; the supervisor starts it again."""
-        processes.kill(self.pid)
+        return processes.kill(self.pid)
 
 
 class KeepAway(Fault):
     """A replica that is killed as often as it comes back."""
 
-    def inject(self) -> None:
+    def inject(self) -> bool:
         """Kill it."""
-        processes.kill(self.pid)
+        return processes.kill(self.pid)
 
-    keep = inject
+    def keep(self) -> None:
+        """Kill it again."""
+        self.inject()
 
 
 class Pause(Fault):
@@ -60,10 +62,10 @@ class Pause(Fault):
         super().__init__(folder, planned)
         self._stopped: int | None = None
 
-    def inject(self) -> None:
+    def inject(self) -> bool:
         """Stop it."""
         self._stopped = self.pid
-        processes.stop(self._stopped)
+        return processes.stop(self._stopped)
 
     def heal(self) -> None:
         """Wake it."""
@@ -84,30 +86,31 @@ class TorRelay(Pause):
 class Network(Fault):
     """A link that is cut, silent or slow."""
 
-    def inject(self) -> None:
+    def inject(self) -> bool:
         """Change the link."""
         match self.planned.kind:
             case Kind.CUT:
-                self._change(lambda link: replace(link, cut=True))
+                return self._change(cut)
             case Kind.SILENT:
-                self._change(lambda link: replace(link, silent=True))
+                return self._change(lambda link: replace(link, silent=True))
             case _:
-                self._change(lambda link: replace(link, delay_ms=self.planned.amount))
+                return self._change(lambda link: replace(link, delay_ms=self.planned.amount))
 
     def heal(self) -> None:
         """Make the link well."""
         self._change(well)
 
-    def _change(self, how: Callable[[Link], Link]) -> None:
-        change_links(self.folder, lambda link: how(link) if link.name == self.planned.victim else link)
+    def _change(self, how: Callable[[Link], Link]) -> bool:
+        return bool(change_links(self.folder, lambda link: how(link) if link.name == self.planned.victim else link))
 
 
 class Skew(Fault):
     """A process whose clock is wrong."""
 
-    def inject(self) -> None:
+    def inject(self) -> bool:
         """Set its clock."""
         self._set(self.planned.amount)
+        return True
 
     def heal(self) -> None:
         """Set its clock right."""
@@ -122,11 +125,13 @@ class Skew(Fault):
 class Disk(Fault):
     """A process on a full disk."""
 
-    def inject(self) -> None:
+    def inject(self) -> bool:
         """Let no file of it grow."""
-        disk.fill(self.pid)
+        return disk.fill(self.pid)
 
-    keep = inject
+    def keep(self) -> None:
+        """Let no file of its successor grow either."""
+        self.inject()
 
     def heal(self) -> None:
         """Let its files grow again."""
@@ -136,9 +141,10 @@ class Disk(Fault):
 class Cheat(Fault):
     """A wallet that breaks the mixing protocol."""
 
-    def inject(self) -> None:
+    def inject(self) -> bool:
         """Tell it how."""
         cheat.set_manner(self.folder / self.planned.process, self.planned.manner)
+        return True
 
     def heal(self) -> None:
         """Let it be honest again."""

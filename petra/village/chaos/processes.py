@@ -5,7 +5,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from petra.village.state import ProcessState, read_state
+from petra.village.state import ProcessState, alive, read_state
 
 
 def find(folder: Path, name: str) -> ProcessState | None:
@@ -14,8 +14,8 @@ def find(folder: Path, name: str) -> ProcessState | None:
 
 
 def send(pid: int | None, number: int) -> bool:
-    """Send a signal to a process and whatever it started; whether it was there."""
-    if pid is None:
+    """Send a signal to a process and whatever it started; whether it ran."""
+    if pid is None or not alive(pid):
         return False
     with suppress(ProcessLookupError):
         if os.getpgid(pid) == pid:

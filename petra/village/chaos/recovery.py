@@ -7,18 +7,22 @@ was when the fault was taken back. docs/chaos.md has the table of roles.
 import asyncio
 import json
 import sqlite3
+import time
 import urllib.error
 import urllib.request
 from contextlib import closing
 from pathlib import Path
 
 from petra.village.chaos.kinds import Kind, Planned
+from petra.village.links import HOST, read_links
 from petra.village.state import ProcessState, VillageState, read_state
 
 Mark = tuple[int, ...]
 
 PATHS = {"board": "/v1/board", "relay": "/health", "bidstore": "/v1", "dso": "/health"}
 """What a service is asked, by its role."""
+
+NETWORK = (Kind.CUT, Kind.SILENT, Kind.SLOW)
 
 ASK_S = 5.0
 TOR_ASK_S = 20.0
@@ -32,7 +36,10 @@ async def mark_of(folder: Path, planned: Planned) -> Mark | None:
     process = next((p for p in state.processes if p.name == planned.process), None)
     if process is None or process.pid is None:
         return None
-    return await mark(folder, state, process)
+    own = await mark(folder, state, process)
+    if own is None or planned.kind not in NETWORK:
+        return own
+    return *own, *(await _through(folder, planned.victim) or (0,))
 
 
 async def mark(folder: Path, state: VillageState, process: ProcessState) -> Mark | None:
@@ -50,7 +57,18 @@ async def mark(folder: Path, state: VillageState, process: ProcessState) -> Mark
             return await _services(state, ("bidstore",))
         case role if role in PATHS:
             return await _service(state, process)
-    return (state.processes.index(process), process.pid or 0)
+    return (round(process.since_s * 1000),)
+
+
+async def _through(folder: Path, name: str) -> Mark | None:
+    """What the far end of a link answers through it: most processes have other work, which goes on without."""
+    link = next((link for link in read_links(folder) if link.name == name), None)
+    if link is None:
+        return None
+    url, far_end = f"http://{HOST}:{link.listen}", name.partition("-")[2].rstrip("0123456789")
+    if far_end == "chain":
+        return await asyncio.to_thread(chain_mark, url)
+    return await _answer(url + PATHS[far_end], None)
 
 
 def meter_mark(folder: Path) -> Mark | None:
@@ -96,24 +114,25 @@ async def _services(state: VillageState, roles: tuple[str, ...]) -> Mark | None:
 
 
 async def _service(state: VillageState, process: ProcessState) -> Mark | None:
-    """When the service answered, in real milliseconds; over the transport of the village."""
-    import time
+    """When the service answered; over the transport of the village."""
+    if process.address is None:
+        return None
+    url = process.address.partition("#")[0].rstrip("/") + PATHS[process.role]
+    if ".onion" not in url:
+        return await _answer(url, None)
+    tor = next((p for p in state.processes if p.role == "tor"), None)
+    if tor is None or tor.address is None:
+        return None
+    return await _answer(url, int(tor.address.rpartition(":")[2]))
 
+
+async def _answer(url: str, socks_port: int | None) -> Mark | None:
+    """When ``url`` answered, in real milliseconds; through Tor if there is a port."""
     import httpx2
 
     from petra.onion.proxy import Identity, TorProxy, direct_client
 
-    if process.address is None:
-        return None
-    url = process.address.partition("#")[0].rstrip("/") + PATHS[process.role]
-    if ".onion" in url:
-        tor = next((p for p in state.processes if p.role == "tor"), None)
-        if tor is None or tor.address is None:
-            return None
-        port = int(tor.address.rpartition(":")[2])
-        client = TorProxy(port).client(Identity.fresh(), TOR_ASK_S)
-    else:
-        client = direct_client(ASK_S)
+    client = direct_client(ASK_S) if socks_port is None else TorProxy(socks_port).client(Identity.fresh(), TOR_ASK_S)
     try:
         async with client:
             answer = await client.get(url)

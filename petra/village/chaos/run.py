@@ -13,10 +13,10 @@ from petra.village.chaos import cheat, processes
 from petra.village.chaos.faults import fault_of
 from petra.village.chaos.kinds import Kind, Planned
 from petra.village.chaos.plan import Cast
-from petra.village.chaos.recovery import is_further, mark_of
+from petra.village.chaos.recovery import Mark, is_further, mark_of
 from petra.village.layout import Layout
 from petra.village.links import read_links
-from petra.village.state import VillageState, read_state, write_json
+from petra.village.state import Phase, VillageState, read_state, write_json
 
 LOOK_S = 0.2
 """How often a victim is looked at."""
@@ -83,21 +83,26 @@ class Chaos:
         return self.happened
 
     async def _one(self, planned: Planned) -> None:
-        await asyncio.sleep(max(0.0, self._began_s + planned.at_ms / 1000 - time.time()))
+        due_s = self._began_s + planned.at_ms / 1000
+        await asyncio.sleep(max(0.0, due_s - time.time()))
         fault = fault_of(self._folder, planned)
-        before, injected_s = processes.find(self._folder, planned.process), time.time()
+        before, well = processes.find(self._folder, planned.process), None
         restarts = 0 if before is None else before.restarts
-        until_s = injected_s + planned.lasts_ms / 1000
-        self._tell(planned, injected_s, until_s)
-        fault.inject()
+        if planned.kind is Kind.CHAIN:  # the blocks it forgets do not count as new when they are made again
+            well = await mark_of(self._folder, planned)
+        while not (was_there := fault.inject()) and time.time() < due_s + PATIENCE_S:
+            await asyncio.sleep(LOOK_S)  # it is being started again after something else
+        injected_s = time.time()
+        until_s = injected_s + planned.lasts_ms / 1000 * was_there
         try:
+            self._tell(planned, injected_s, until_s)
             while time.time() < until_s:
                 await asyncio.sleep(min(LOOK_S, max(0.0, until_s - time.time())))
                 fault.keep()
         finally:
             fault.heal()
         healed_s = time.time()
-        recovered_s = await self._recovered(planned, healed_s)
+        recovered_s = await self._recovered(planned, healed_s, well) if was_there else None
         now = processes.find(self._folder, planned.process)
         self.happened.append(
             Happened(
@@ -108,16 +113,16 @@ class Chaos:
                 healed_s=round(healed_s - self._began_s, 2),
                 recovered_s=None if recovered_s is None else round(recovered_s - self._began_s, 2),
                 restarts=(now.restarts if now is not None else restarts) - restarts,
-                text=planned.text,
+                text=planned.text if was_there else f"{planned.text}, for which it was not there",
                 simulated_ms=(self._pace.simulated_ms(injected_s), self._pace.simulated_ms(healed_s)),
                 skew_ms=planned.amount * 1000 if planned.kind is Kind.SKEW else 0,
             )
         )
         self._write()
 
-    async def _recovered(self, planned: Planned, healed_s: float) -> float | None:
-        """When the victim had come further than when the fault was taken back."""
-        began = await mark_of(self._folder, planned)
+    async def _recovered(self, planned: Planned, healed_s: float, well: Mark | None) -> float | None:
+        """When the victim had come further than when the fault was taken back, and further than ``well``."""
+        began = await mark_of(self._folder, planned) if well is None else well
         if planned.kind in (Kind.KILL, Kind.CHAIN, Kind.REPLICA) and began is not None:
             await asyncio.sleep(LOOK_S)  # the supervisor has to see it first
         while time.time() - healed_s < PATIENCE_S:
@@ -158,12 +163,15 @@ def time_left_ms(folder: Path, state: VillageState, intervals: int | None) -> in
 
 
 async def until_delivered(folder: Path) -> bool:
-    """Wait until the village's last interval is billed; whether it was within three intervals and a while."""
+    """Wait until the village has ended; whether its last interval was billed, within three intervals and a while.
+
+    One that is delivered is about to end, and its node with it: whoever reports reads what the node kept.
+    """
     options = read_state(folder).options
     end_s = time.monotonic() + 3 * options.real_interval_s + 2 * PATIENCE_S
     while time.monotonic() < end_s:
         state = read_state(folder)
-        if state.phase.value in ("delivered", "stopped", "failed"):
-            return state.phase.value != "failed"
+        if state.phase in (Phase.STOPPED, Phase.FAILED):
+            return state.delivered
         await asyncio.sleep(1)
     return False

@@ -127,6 +127,7 @@ class SmallVillage:
         self.now_s = GRID.genesis_s
         self.deposit_to = lambda home, window, index: home.deposits.key(window, index).address
         self.replaced: list[str] = []
+        self.delivered = True
         self.statements: list[Statement] = []
 
     def play(self, hours: int) -> "SmallVillage":
@@ -201,8 +202,11 @@ class SmallVillage:
         with (self.path / "run" / "ledger.jsonl").open("wb") as file:
             file.writelines(encode_log(Genesis(DOMAIN, GRID, DSO.address), self.ledger.entries(), chain))
         (self.path / "run" / "summary.json").write_text(json.dumps({"gate_s": GATE_S}))
-        options = {"speed": 60, "replace": self.replaced}
-        (self.path / "village.json").write_text(json.dumps({"options": options, "processes": []}))
+        # What the village delivers are the intervals of which the deposit deadline has passed, as its time to end says.
+        last = (self.now_s - GATE_S - GRID.genesis_s) // GRID.interval_s - 1
+        options = {"homes": len(self.homes), "intervals": last, "speed": 60, "replace": self.replaced}
+        state = {"options": options, "processes": [], "facts": {"delivered": self.delivered}}
+        (self.path / "village.json").write_text(json.dumps(state))
         (self.path / "dso").mkdir()
         store = StatementStore(self.path / "dso" / "bills.db")
         for statement in self.statements:

@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 
 from assets.keys import Address
+from assets.notes import Kind, issued
+from assets.transactions import Settle, Transact, sign
 from petra.village.audit import Check, NotAudited, audit_village
 from smartmeter.flags import Quality
 from smartmeter.journal import Reading
+from smartmeter.tally import Tally
 from tests.petra.village.bad_meter import DoubleCountingJournal
-from tests.petra.village.small_village import GRID, NOBODY, SmallVillage
+from tests.petra.village.small_village import DOMAIN, GATE_S, GRID, NOBODY, SmallVillage
 
 
 def audited(path) -> dict[Check, object]:
@@ -34,6 +37,7 @@ def test_where_all_went_well_nothing_is_found(village) -> None:
     assert culprits(parts) == {}
     assert parts[Check.NOTES].figures.startswith("EPA 1800 issued, 1200 deposited, 600 held; ")  # windows 5 and 6
     assert parts[Check.BILLS].figures.startswith("12 bills of 3 meters, 180 readings")
+    assert parts[Check.BILLS].figures.endswith("all billed up to interval 3")
     # Two windows: 100 Wh at 150 000 in place of 90 000 and 240 000 nano, twice 15 000 000 between them.
     assert parts[Check.TARIFF].figures == "3 homes, 0.0300 USD saved"
     assert parts[Check.STATEMENTS].figures.startswith("3 statements, ")
@@ -83,7 +87,7 @@ def test_a_bill_that_counts_a_deposit_which_is_not_on_the_ledger_is_named(villag
     inputs = {k: getattr(forged, k) for k in forged.__slots__ if k not in ("matched_wh", "residual_wh", "bill_nano")}
     home.book._db.execute("UPDATE bill SET record = ? WHERE t = 1", (to_json(bill_interval(**inputs)),))
     parts = audited(village.write())
-    assert culprits(parts)[Check.BILLS] == ["meter1"]
+    assert set(culprits(parts)[Check.BILLS]) == {"meter1"}
     assert "eca_deposited_wh is" in parts[Check.BILLS].findings[0].text
 
 
@@ -104,6 +108,69 @@ def test_a_buyer_that_names_a_wrong_address_in_its_order_is_named(village, monke
     village.play(5)
     found = culprits(audited(village.write()))
     assert found[Check.NOTES] == ["wallet2"]
+
+
+def test_a_wallet_that_deposits_a_note_twice_is_named(village) -> None:
+    """Its phrase gives the keys of its meter's addresses, and each arrival there is credited."""
+    village.play(3)
+    home = village.homes[0]
+    moved = [e for e in village.ledger.entries() if isinstance(e.signed.tx, Transact)]
+    deposited = next(
+        note
+        for entry in moved
+        for note in issued(entry.signed.tx.outputs, entry.digest)
+        if (note.note.owner, note.note.kind) == (home.deposits.key(2, 2).address, Kind.FA)
+    )
+    again = replace(deposited.note, owner=home.deposits.key(2, 20).address)
+    village.ledger.submit([sign(DOMAIN, Transact((deposited,), (again,)), home.deposits.key(2, 2))])[0].require()
+    village.play(5)
+    found = culprits(audited(village.write()))
+    assert found == {Check.NOTES: ["wallet1"]}
+
+
+def test_a_tally_that_counts_deposits_wrong_is_found_by_counting_them_in_another_way(village, monkeypatch) -> None:
+    """The same wrong code in the meter and in the auditor's recount would agree with itself."""
+    right = Tally._count_deposits
+
+    def twice(tally, entry, outputs) -> None:
+        outputs = list(outputs)
+        right(tally, entry, outputs)
+        if tally._meter == 2:
+            right(tally, entry, outputs)
+
+    monkeypatch.setattr(Tally, "_count_deposits", twice)
+    village.play(5)
+    assert set(culprits(audited(village.write()))[Check.BILLS]) == {"meter2"}
+
+
+def test_a_meter_that_left_no_folder_is_named(village) -> None:
+    village.play(5)
+    path = village.write()
+    shutil.rmtree(path / "meter3")
+    parts = audited(path)
+    assert [f.text for f in parts[Check.BILLS].findings if f.culprit == "meter3"] == ["left no folder to audit"]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_a_meter_that_did_not_bill_all_that_was_delivered_is_named(village, delivered) -> None:
+    village.play(4)
+    village.homes[1].step = lambda now_s: None
+    village.play(5)
+    village.delivered = delivered
+    parts = audited(village.write())
+    assert culprits(parts).get(Check.BILLS, []) == (["meter2"] if delivered else [])
+    assert parts[Check.BILLS].figures.endswith("all billed up to interval 2")
+
+
+def test_bills_of_intervals_that_the_report_did_not_cover_wait_for_the_next_one(village) -> None:
+    village.play(5)
+    village.delivered = False
+    path = village.write()
+    lines = (path / "run" / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    _, of_window_2 = (e.seq for e in village.ledger.entries() if isinstance(e.signed.tx, Settle))
+    (path / "run" / "ledger.jsonl").write_bytes(b"".join(lines[: of_window_2 + 1]))  # the first line is the genesis
+    (path / "run" / "summary.json").write_text(json.dumps({"gate_s": GATE_S, "intervals": 2}))
+    assert culprits(audited(path)) == {}
 
 
 def test_a_relay_that_drops_a_homes_deposits_shows_in_that_homes_outcome(village) -> None:

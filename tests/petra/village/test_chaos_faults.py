@@ -4,11 +4,11 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from petra.village.chaos import cheat, disk
 from petra.village.chaos.faults import fault_of
 from petra.village.chaos.kinds import Kind, Planned
 from petra.village.chaos.recovery import chain_mark, is_further, mark_of, meter_mark, wallet_mark
-from petra.village.chaos.run import Chaos, Pace, cast_of, time_left_ms
+from petra.village.chaos.run import Chaos, Pace, cast_of, time_left_ms, until_delivered
 from petra.village.links import Link, read_links, write_links
 from petra.village.options import Options
 from petra.village.state import Condition, Phase, ProcessState, VillageState, process_letter, read_state
@@ -92,9 +92,10 @@ def grows(busy: Busy) -> bool:
 
 
 def test_a_killed_process_is_gone(busy) -> None:
-    fault_of(busy.folder, planned(Kind.KILL)).inject()
+    assert fault_of(busy.folder, planned(Kind.KILL)).inject()
     assert busy.process.wait(5) == -signal.SIGKILL
-    fault_of(busy.folder, planned(Kind.KILL)).inject()  # what is gone already hurts nobody
+    for kind in (Kind.KILL, Kind.PAUSE, Kind.DISK, Kind.REPLICA):
+        assert not fault_of(busy.folder, planned(kind)).inject(), "who is gone cannot be hit"
 
 
 def test_a_paused_process_does_nothing_until_it_is_woken(busy) -> None:
@@ -158,8 +159,9 @@ def test_a_replica_is_kept_away(busy) -> None:
 def test_the_network_of_one_process_is_hurt_and_healed(tmp_path, kind, field, value) -> None:
     links = [Link("wallet3-chain", 20_001, "127.0.0.1:8545"), Link("meter3-chain", 20_002, "127.0.0.1:8545")]
     write_links(tmp_path, links)
+    assert not fault_of(tmp_path, planned(kind, "wallet9-chain", amount=300)).inject()
     fault = fault_of(tmp_path, planned(kind, "wallet3-chain", amount=300))
-    fault.inject()
+    assert fault.inject()
     assert getattr(read_links(tmp_path)[0], field) == value
     assert read_links(tmp_path)[1] == links[1]
     fault.heal()
@@ -220,13 +222,56 @@ def test_who_is_further_in_everything_has_recovered(now, before, further) -> Non
     assert is_further(now, before) is further
 
 
-def test_a_service_is_well_when_it_answers(tmp_path) -> None:
-    async def answer(reader, writer) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-        await writer.drain()
-        writer.close()
+async def answer(reader, writer) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+    await writer.drain()
+    writer.close()
 
+
+def test_whoever_still_works_without_a_link_has_not_recovered_before_it_carries(tmp_path) -> None:
+    """A wallet follows the chain whether or not it can reach the board."""
+
+    async def body() -> None:
+        write_village(tmp_path, os.getpid())
+        (tmp_path / "wallet3").mkdir()
+        with sqlite3.connect(tmp_path / "wallet3" / "ledger.db") as ledger:
+            ledger.executescript("CREATE TABLE block (number INTEGER); INSERT INTO block VALUES (3)")
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        write_links(tmp_path, [Link("wallet3-board", port, "127.0.0.1:1")])
+        well = await mark_of(tmp_path, planned(Kind.CUT, "wallet3-board"))
+        assert well is not None
+        server.close()
+        await server.wait_closed()
+        with ledger:
+            ledger.execute("INSERT INTO block VALUES (4)")
+        ledger.close()
+        assert not is_further(await mark_of(tmp_path, planned(Kind.CUT, "wallet3-board")), well)
+        assert is_further(await mark_of(tmp_path, planned(Kind.PAUSE)), (3,))
+
+    asyncio.run(body())
+
+
+def test_who_is_away_when_its_turn_comes_is_hit_when_it_is_back(busy, tmp_path) -> None:
+    (tmp_path / "clock.json").write_text(json.dumps({"real_s": time.time(), "simulated_s": 1_000, "speed": 60}))
+    pid = busy.process.pid
+    write_village(tmp_path, None)
+
+    async def body() -> None:
+        chaos = asyncio.create_task(Chaos(tmp_path, (planned(Kind.KILL),), 1, lambda line: None).run())
+        await asyncio.sleep(0.5)
+        assert busy.process.poll() is None
+        write_village(tmp_path, pid)
+        await asyncio.to_thread(busy.process.wait, 5)
+        chaos.cancel()
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(body())
+    assert busy.process.returncode == -signal.SIGKILL
+
+
+def test_a_service_is_well_when_it_answers(tmp_path) -> None:
     async def body() -> None:
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
@@ -281,6 +326,7 @@ def test_a_victim_that_does_not_come_back_is_not_recovered(tmp_path, monkeypatch
     write_village(tmp_path, None)
     (happened,) = asyncio.run(Chaos(tmp_path, (Planned(Kind.KILL, "wallet3", 0, 0),), 1, lambda line: None).run())
     assert happened.recovered_s is None
+    assert "not there" in happened.text
 
 
 def test_who_is_there_and_how_long_are_read_from_the_village(tmp_path) -> None:
@@ -294,5 +340,19 @@ def test_who_is_there_and_how_long_are_read_from_the_village(tmp_path) -> None:
     assert abs(time_left_ms(tmp_path, state, None) - 6 * 120_000) < 5_000
     assert abs(time_left_ms(tmp_path, state, 2) - 2 * 120_000) < 5_000
     assert Pace.of(tmp_path).simulated_ms(now_s + 1) == 10_030_000
-    with socket.socket():
-        pass
+
+
+@pytest.mark.parametrize(
+    ("phase", "supervised", "delivered"),
+    [
+        (Phase.STOPPED, True, True),
+        (Phase.STOPPED, True, False),
+        (Phase.RUNNING, False, False),
+        (Phase.FAILED, True, False),
+    ],
+)
+def test_a_village_that_was_stopped_or_killed_did_not_deliver(tmp_path, phase, supervised, delivered) -> None:
+    supervisor = os.getpid() if supervised else 2**22 + 1  # no process has that number
+    facts = {"delivered": True} if delivered else {}
+    VillageState(Options(homes=3), phase, supervisor, 0.0, facts=facts).write(tmp_path)
+    assert asyncio.run(until_delivered(tmp_path)) is delivered
