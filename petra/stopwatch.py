@@ -17,7 +17,7 @@ class Stopwatch:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         """Wall-clock time."""
         self.cpu_s: defaultdict[str, float] = defaultdict(float)
-        """Processor time, of all threads: what a busy machine does not change."""
+        """Processor time, of all threads: a busy machine changes it less than the time that passes."""
         self.peak_mib: dict[str, float] = {}
         """Most memory that the process had held when the stage last ended, in MiB."""
 

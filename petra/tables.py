@@ -109,8 +109,8 @@ def profile_table(run: Run) -> Table:
     rows = [_profile_row(stage, seconds, total_s, units, watch.peak_mib[stage]) for stage, seconds in stages.items()]
     rows.append(_profile_row("sum", total_s, total_s, units, peak_mib))
     note = (
-        f"{len(run.grid.homes)} homes, {run.scenario.intervals} intervals. CPU time of this process, which other "
-        "programs on the machine do not change; peak: most memory held up to the end of the stage's last turn."
+        f"{len(run.grid.homes)} homes, {run.scenario.intervals} intervals. CPU time of this process, which a busy "
+        "machine changes less than the time that passes; peak: most memory held up to the end of the stage's last turn."
     )
     return Table("Profile", ["stage", "CPU s", "share", "µs a home and interval", "peak MiB"], rows, note)
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,6 +82,13 @@ def _admission(rpc: str | None, deployments: Path, ledger_log: Path | None, any_
     return UnspentNotes(recorded.open(w3))
 
 
+@contextmanager
+def _throw_away() -> Iterator[str]:
+    """A database that is forgotten at the end."""
+    with tempfile.TemporaryDirectory(prefix="petra-board-") as folder:
+        yield str(Path(folder) / "board.db")
+
+
 async def _serve(
     admission: "Admission",
     database: str | None,
@@ -97,8 +106,8 @@ async def _serve(
     from petra.onion.keyfiles import kept_key
 
     stop, key = stop_event(with_parent), kept_key(key_file)
-    with tempfile.TemporaryDirectory(prefix="petra-board-") as folder:
-        running = RunningBoard(Store(engine_of(database or str(Path(folder) / "board.db"))), key, admission)
+    with nullcontext(database) if database else _throw_away() as kept:
+        running = RunningBoard(Store(engine_of(kept)), key, admission)
         async with listening(board_app(running), host, port, control, onion_key_file) as url:
             anonymous = control is not None
             address = BoardAddress(url, key.address)

@@ -20,3 +20,11 @@ def stop_event(with_parent: bool = False) -> asyncio.Event:
         reading = loop.run_in_executor(None, sys.stdin.read)
         reading.add_done_callback(lambda _: stop.set())
     return stop
+
+
+def end_as_by_ctrl_c() -> None:
+    """From now on SIGTERM and a terminal that closes do what Ctrl-C does: whatever was begun is taken back first."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = signal.Signals[name]
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored: that stays
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))

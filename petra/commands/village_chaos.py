@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petra.commands.errors import one_sentence_errors
+from petra.commands.stopping import end_as_by_ctrl_c
 
 if TYPE_CHECKING:
     from petra.tables import Table
@@ -88,6 +89,7 @@ def chaos(
             typer.echo(f"cannot happen here: {', '.join(left_out)}")
         if dry_run:
             return
+        end_as_by_ctrl_c()
         happened = asyncio.run(Chaos(folder, plan, seed, typer.echo).run())
         _show(faults_table(happened))
         typer.echo("waiting for the last bill")

@@ -278,11 +278,11 @@ class Village:
 
 
 def booked(store: Path) -> int:
-    """How many statements the DSO has booked; 0 while its file cannot be read."""
+    """Of how many meters the DSO has booked a statement; 0 while its file cannot be read."""
     try:
         db = sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=1)
         try:
-            ((count,),) = db.execute("SELECT COUNT(*) FROM booked").fetchall()
+            ((count,),) = db.execute("SELECT COUNT(DISTINCT meter) FROM booked").fetchall()
         finally:
             db.close()
     except sqlite3.Error:

@@ -139,6 +139,11 @@ class RunningLink:
         self._carried: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._speaks = asyncio.Event()
 
+    @property
+    def stands(self) -> bool:
+        """Whether it is what it should be: cut, or listening."""
+        return self.link.cut or self._server is not None
+
     async def become(self, link: Link) -> None:
         """Stand as ``link`` says from now on; its port and target stay. Raises ``OSError`` if the port is taken."""
         self.link = link
@@ -232,7 +237,8 @@ class Links:
     async def look(self) -> bool:
         """Read the file if it was changed; whether it was.
 
-        Raises :class:`LinksError`, with all links as they were, or ``OSError`` if a port is taken.
+        Raises :class:`LinksError`, with all links as they were, or ``OSError`` if a port is taken: then the others are
+        as they should be, and the next look tries it again.
         """
         try:
             stat = (self._folder / FILE).stat()
@@ -245,15 +251,18 @@ class Links:
         links = {(link.name, link.listen, link.to): link for link in read_links(self._folder)}
         for gone in self._running.keys() - links.keys():
             self._running.pop(gone).close()
+        failures = []
         for key, link in links.items():
-            if key not in self._running:
-                self._running[key] = RunningLink(link)
-            elif self._running[key].link == link:
+            running = self._running.setdefault(key, RunningLink(link))
+            if running.link == link and running.stands:
                 continue
             try:
-                await self._running[key].become(link)
+                await running.become(link)
             except OSError as error:
-                raise OSError(f"link {link.name} cannot listen at port {link.listen} ({error.strerror})") from error
+                failures.append(f"link {link.name} cannot listen at port {link.listen} ({error.strerror})")
+        if failures:
+            self._seen = None  # they are tried again at the next look
+            raise OSError("; ".join(failures))
         return True
 
     def close(self) -> None:
@@ -274,6 +283,7 @@ async def run(folder: Path, ready: Callable[[int], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await links.look()
     ready(len(links))
+    said = ""
     try:
         while not stop.is_set():
             with suppress(TimeoutError):
@@ -281,8 +291,11 @@ async def run(folder: Path, ready: Callable[[int], None]) -> None:
             try:
                 if await links.look():
                     log.info("the links have changed")
+                    said = ""
             except (LinksError, OSError) as error:
-                log.warning("%s; the other links stay as they are", error)
+                if str(error) != said:
+                    log.warning("%s", error)
+                said = str(error)
     finally:
         links.close()
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -67,7 +68,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         f"(the authors' demonstration of 2017 had a mean of {settled['authors_2017_mean_s']} s; its market matched "
         "offers as they came, this one waits for the gate of a batch auction)",
         WHO_READS,
-        f"next: petra audit {found['run']}",
+        f"next: petra audit {found['run']}; petra village audit {Path(found['run']).parent}",
     ]
     if found["entries_left_out"]:
         lines.insert(0, f"the last {found['entries_left_out']} ledger entries belong to intervals that are not billed")

@@ -36,6 +36,17 @@ def test_small_and_cut_up_mixes_are_no_exception(make_scenario, monkeypatch, hom
         assert homes == 2 or any(row.trades for row in rows)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_in_a_community_that_mixes_in_parts_nobody_stands_out_of_its_part(make_scenario, monkeypatch, seed):
+    """An order shows an energy note and money of one home, which therefore must hide in the same crowd."""
+    monkeypatch.setattr("petra.membership.MAX_PEERS", 4)
+    run = simulate(replace(make_scenario(homes=12, seed=seed), crypto="counted"), lambda done: None)
+    public, *_ = who_learnt_what(run)
+    assert public.trades
+    assert (public.sellers_named, public.buyers_named, public.deposits_named) == (0, 0, 0)
+    assert (public.smallest_seller_set, public.smallest_buyer_set) == (4, 4)
+
+
 def test_the_rows_stand_in_the_order_of_the_homes(small_run):
     rows = who_learnt_what(small_run)
     assert [row.observer for row in rows[4:]] == [home.name for home in small_run.grid.homes]

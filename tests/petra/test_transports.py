@@ -204,6 +204,16 @@ def test_a_control_port_where_nobody_answers_is_said_in_one_sentence(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_board_with_a_database_that_is_killed_leaves_nothing_elsewhere(tmp_path):
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    command = [sys.executable, "-m", "petra", "board", "serve", "--any-session", "--database", str(tmp_path / "b.db")]
+    env = {**os.environ, "TMPDIR": str(elsewhere)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env) as board:
+        assert b"board" in board.stdout.readline()
+        board.kill()
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_without_the_tor_program_the_line_that_installs_it_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -70,6 +70,8 @@ def audit_village(folder: Path) -> tuple[Part, ...]:
     if not homes:
         raise NotAudited(f"{folder} has no meters; give the folder of a village")
     every_bill = {home.number: home.evidence.bills for home in homes}
+    if delivered and isinstance(intervals, int) and intervals < min(map(len, every_bill.values())):
+        raise NotAudited(f"{run} is older than the last bills; write it again: petra village report {folder}")
     homes = [home.until(intervals) for home in homes]
     bills = {home.number: home.evidence.bills for home in homes}
     issued = {entry.signed.tx.window for entry in entries if isinstance(entry.signed.tx, Withdraw)}

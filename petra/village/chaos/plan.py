@@ -107,9 +107,10 @@ def make_plan(
 ) -> tuple[Planned, ...]:
     """Faults from ``first_ms`` on, one ``every_ms``, the last one over before ``until_ms``; every kind at least once.
 
-    Kinds that cannot happen in this village are left out. Raises ``ValueError`` if the time is too short.
+    Kinds that cannot happen in this village, or not in that time, are left out. Raises ``ValueError`` if the time is
+    too short for the others.
     """
-    possible = [kind for kind in kinds if cast.victims(kind)]
+    possible = [kind for kind in kinds if cast.victims(kind) and _fits(kind, 0, first_ms, every_ms, until_ms)]
     count = max(0, until_ms - first_ms) // every_ms
     if not possible or count < len(possible):
         raise ValueError(
@@ -119,12 +120,15 @@ def make_plan(
     rng = random.Random(seed)  # noqa: S311 - a plan that can be repeated
     order = rng.sample(possible, len(possible))
     order += [rng.choice(possible) for _ in range(count - len(order))]
+    _bring_forward(order, first_ms, every_ms, until_ms)
     calendar = _Calendar(cast.processes.get("bidstore", ()))
     planned = []
     for i, kind in enumerate(order):
+        if not _fits(kind, i, first_ms, every_ms, until_ms):
+            continue
         at_ms = first_ms + i * every_ms + rng.randrange(every_ms // 2)
         shortest, longest = LASTS_MS[kind]
-        lasts_ms = min(rng.randint(shortest, longest), max(shortest, until_ms - at_ms))
+        lasts_ms = min(rng.randint(shortest, longest), until_ms - at_ms)
         by_role = cast.victims(kind)
         role = rng.choice(sorted(by_role))
         free = [v for v in by_role[role] if calendar.is_free(v, at_ms)]
@@ -136,6 +140,23 @@ def make_plan(
         calendar.note(fault)
         planned.append(fault)
     return tuple(planned)
+
+
+def _fits(kind: Kind, place: int, first_ms: int, every_ms: int, until_ms: int) -> bool:
+    """Whether the shortest fault of a kind is over in time at a place of the plan, however late it begins there."""
+    return first_ms + place * every_ms + every_ms // 2 + LASTS_MS[kind][0] <= until_ms
+
+
+def _bring_forward(order: list[Kind], first_ms: int, every_ms: int, until_ms: int) -> None:
+    """Let kinds that would not be over in time change places with the first that would be."""
+
+    def fits(kind: Kind, place: int) -> bool:
+        return _fits(kind, place, first_ms, every_ms, until_ms)
+
+    for i in reversed(range(len(order))):
+        if not fits(order[i], i):
+            earlier = next((j for j in range(i) if fits(order[i], j) and fits(order[j], i)), i)
+            order[i], order[earlier] = order[earlier], order[i]
 
 
 def _amount(kind: Kind, rng: random.Random) -> int:

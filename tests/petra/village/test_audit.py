@@ -171,6 +171,10 @@ def test_bills_of_intervals_that_the_report_did_not_cover_wait_for_the_next_one(
     (path / "run" / "ledger.jsonl").write_bytes(b"".join(lines[: of_window_2 + 1]))  # the first line is the genesis
     (path / "run" / "summary.json").write_text(json.dumps({"gate_s": GATE_S, "intervals": 2}))
     assert culprits(audited(path)) == {}
+    state = json.loads((path / "village.json").read_text())
+    (path / "village.json").write_text(json.dumps({**state, "facts": {"delivered": True}}))
+    with pytest.raises(NotAudited, match="older than the last bills; write it again"):
+        audit_village(path)
 
 
 def test_a_relay_that_drops_a_homes_deposits_shows_in_that_homes_outcome(village) -> None:

@@ -271,6 +271,29 @@ def test_who_is_away_when_its_turn_comes_is_hit_when_it_is_back(busy, tmp_path) 
     assert busy.process.returncode == -signal.SIGKILL
 
 
+INTERRUPTED = """
+import asyncio, sys
+from pathlib import Path
+from petra.commands.stopping import end_as_by_ctrl_c
+from petra.village.chaos.kinds import Kind, Planned
+from petra.village.chaos.run import Chaos
+end_as_by_ctrl_c()
+asyncio.run(Chaos(Path(sys.argv[1]), (Planned(Kind.PAUSE, "wallet3", 0, 60_000),), 1, print).run())
+"""
+
+
+def test_who_is_told_to_end_in_the_middle_takes_back_what_it_did(busy, tmp_path) -> None:
+    (tmp_path / "clock.json").write_text(json.dumps({"real_s": time.time(), "simulated_s": 1_000, "speed": 60}))
+    chaos = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path)], stderr=subprocess.DEVNULL)
+    end_s = time.monotonic() + 60
+    while process_letter(busy.process.pid) != "T":
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+    chaos.send_signal(signal.SIGTERM)
+    assert chaos.wait(20) != 0
+    assert grows(busy)
+
+
 def test_a_service_is_well_when_it_answers(tmp_path) -> None:
     async def body() -> None:
         server = await asyncio.start_server(answer, "127.0.0.1", 0)

@@ -138,6 +138,29 @@ def test_a_link_to_nobody_resets(tmp_path) -> None:
     asyncio.run(body())
 
 
+def test_a_port_that_is_taken_holds_up_no_other_link_and_is_tried_again(tmp_path) -> None:
+    async def body():
+        ports = free_ports(2)
+        taken = await asyncio.start_server(echo, "127.0.0.1", ports[0])
+        target = f"127.0.0.1:{ports[0]}"
+        write_links(tmp_path, [Link("a-b", ports[0], target), Link("c-d", ports[1], target)])
+        links = Links(tmp_path)
+        with pytest.raises(OSError, match=f"link a-b cannot listen at port {ports[0]}"):
+            await links.look()
+        _, writer, got = await say(ports[1])
+        assert got == b"hello"
+        await close(writer)
+        taken.close()
+        await taken.wait_closed()
+        assert await links.look()
+        assert not await links.look()
+        _, writer = await asyncio.open_connection("127.0.0.1", ports[0])
+        writer.close()
+        links.close()
+
+    asyncio.run(body())
+
+
 def test_links_come_and_go_with_the_file(tmp_path) -> None:
     async def body():
         async with linked(tmp_path) as (port, _):
