@@ -19,8 +19,8 @@ from petra.prosumer.state import State
 if TYPE_CHECKING:
     from petra.prosumer.config import WalletConfig
 
-LOOK_BACK = 96
-"""For how many intervals before the present one notes are still looked for."""
+SPREAD_S = 0.5
+"""Requests that are due at one look at the ledger are spread over this many real seconds, or over a whole look."""
 
 
 def schedule_of(config: "WalletConfig", readings: Readings | None) -> Schedule:
@@ -62,6 +62,7 @@ def home_of(folder: WalletFolder, secrets: HomeSeed, state: State, reach: Reach,
         note_power_w=config.standard_set.note_power_w,
         poll_s=config.ledger.poll_ms / 1000,
         tell=tell,
+        spread_s=max(SPREAD_S, config.ledger.poll_ms / 1000),
     )
 
 

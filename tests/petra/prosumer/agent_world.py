@@ -133,7 +133,7 @@ class Services:
         self.postings = []
         self.handed = []
         self.down = set()
-        self.verified = 0
+        self.verified = self.refusals = 0
 
     def verify(self):
         self.verified += 1
@@ -217,6 +217,7 @@ class PlayedHome:
             clock=lambda: float(self.world.ledger.now_s),
             spread_s=0.0,
             repost_s=0.0,
+            strategy_s=1.0,
         )
         self.agent = Agent(home)
 
@@ -286,7 +287,8 @@ class World:
                 home.start()
             else:
                 await self._or_dies(home, home.agent.tick())
-        while True:
+        refusals = self.services.refusals
+        while self.services.refusals - refusals < 20:  # who waits for a way goes on waiting while time passes
             running = [(h, t) for h in self.homes if h.agent for t in list(h.agent._tasks)]
             if len(running) == self.tables.waiting:
                 if not running:
