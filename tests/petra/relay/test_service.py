@@ -84,6 +84,33 @@ def test_a_relay_that_is_full_is_unreachable_for_now(tmp_path: Path) -> None:
     play(tmp_path, scene, tick_s=60.0, waiting=1)
 
 
+def test_a_request_that_arrives_slowly_keeps_nobody_else_out(tmp_path: Path) -> None:
+    async def scene(client, http, homes, queue):
+        arriving, rest = asyncio.Event(), asyncio.Event()
+
+        async def slowly():
+            yield b"{"
+            arriving.set()
+            await rest.wait()
+            yield b" " * (SIZES[0] - 1)
+
+        slow = asyncio.create_task(http.post("http://relay/v1/transactions", content=slowly()))
+        await arriving.wait()
+        await client.submit(homes.withdrawal(0))
+        rest.set()
+        assert (await slow).status_code == 400
+
+    play(tmp_path, scene, checking=1)
+
+
+def test_no_more_requests_arrive_at_a_time_than_there_is_room_for(tmp_path: Path) -> None:
+    async def scene(client, http, homes, queue):
+        with pytest.raises(RelayUnreachable, match="another relay"):
+            await client.submit(homes.withdrawal(0))
+
+    play(tmp_path, scene, arriving=0)
+
+
 @pytest.mark.parametrize(
     ("status", "content"), [(200, b"hello"), (404, b"{}"), (202, b"[]"), (500, b""), (202, b"x" * 5000)]
 )
