@@ -126,10 +126,12 @@ def restore(
         else:
             phrase = SeedPhrase.parse(typer.prompt("Seed phrase (24 words)", hide_input=True))
         if dry_run:
+            import secrets
             import tempfile
 
+            nobody_knows = secrets.token_hex(32)  # a process that is killed leaves the folder behind
             with tempfile.TemporaryDirectory(prefix="petra-wallet-") as aside:
-                trial = _make(Path(aside) / "wallet", text, phrase, "", light=True)
+                trial = _make(Path(aside) / "wallet", text, phrase, nobody_knows, light=True)
                 value, lines = _find(trial, HomeSeed(phrase))
             answer(as_json, value, [f"would make a wallet in {folder}, and find:", *lines])
             return
