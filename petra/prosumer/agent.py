@@ -20,7 +20,7 @@ from assets.units import energy_wh
 from petra.homes.profile import Battery
 from petra.prosumer.account import Account
 from petra.prosumer.carrying import Carrier
-from petra.prosumer.depositing import Depositing, owned_windows, unmixed_windows
+from petra.prosumer.depositing import SPENDABLE, Depositing, owned_windows, unmixed_windows
 from petra.prosumer.fates import Fates, OrderBook
 from petra.prosumer.following import LedgerReader, News
 from petra.prosumer.keychain import Keychain, Purpose
@@ -42,6 +42,9 @@ LOOK_AHEAD_S, MOST_AHEAD = 86_400, 96
 LOOK_BACK_S, MOST_BACK = 8 * 86_400, 768
 """How far back readings are."""
 
+SETTLED_AFTER = 96
+"""A window this many intervals ago, of which the home has no money left, is not looked at after the next start."""
+
 VERIFIED_S = 30
 """Real seconds for which a way to the services counts as verified."""
 
@@ -61,6 +64,13 @@ class Memory(Sessions, OrderBook, Drawer, Protocol):
     @property
     def restored_window(self) -> int:
         """The last window that a lost wallet may have mixed or traded in."""
+
+    @property
+    def settled_below(self) -> int:
+        """Windows below this one need not be looked at."""
+
+    def note_settled(self, below: int) -> None:
+        """Windows below this one need not be looked at again."""
 
     def instructions(self, window: int | None = None) -> list[Instruction]:
         """Instructions of the owner that wait."""
@@ -126,6 +136,7 @@ class Agent:
         self._to_record: list[tuple[NoteId, Signed[Transact]]] = []
         self._begun: set[Step] = set()
         self._moments: dict[Digest, int] = {}
+        self._settled_at = -1
         self._busy: set[Digest] = set()
         self._taken: set[Digest] = set()
         self._late: set[NoteId] = set()
@@ -215,8 +226,23 @@ class Agent:
         for _, mix in self._to_record:
             if self._carrier.wants(mix):
                 self._start("relay", self._carry(mix, None))
+        self._note_settled(t, now_s)
         self._begun = {step for step in self._begun if step.window >= t - 1}
         self._carrier.forget()
+
+    def _note_settled(self, t: int, now_s: int) -> None:
+        """Once an interval, see how far back the next start has to look: deriving years of addresses takes minutes."""
+        if t == self._settled_at:
+            return
+        held = (w for w in owned_windows(self._account) if self._is_worth_something(w, now_s))
+        below = min([t - SETTLED_AFTER, *held])
+        if below > self._memory.settled_below:
+            self._memory.note_settled(below)
+        self._settled_at = t
+
+    def _is_worth_something(self, window: int, now_s: int) -> bool:
+        money = any(self._account.notes(purpose, window, Kind.FA) for purpose in SPENDABLE)
+        return money or now_s < self._schedule.overdue_s(window)
 
     def _start(self, part: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside everything else; whatever it raises is a trouble of that part alone."""

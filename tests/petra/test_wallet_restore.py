@@ -14,7 +14,7 @@ from smartmeter.identity import KeystoreError
 
 
 def test_a_dry_run_keeps_the_phrase_under_a_passphrase_that_nobody_knows(tmp_path, monkeypatch) -> None:
-    domain, grid = Domain(1, Address(b"\x07" * 20)), IntervalGrid(0, 3600)
+    domain, grid = Domain(1, Address(b"\x07" * 20)), IntervalGrid(3600, 3600)
     text = wallet_toml(url="http://127.0.0.1:1", domain=domain, since_block=0, grid=grid)
     seen = []
 

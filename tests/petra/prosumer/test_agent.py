@@ -344,3 +344,15 @@ def test_after_an_absence_orders_do_not_come_all_at_once() -> None:
             await home.kill()
 
     asyncio.run(scene())
+
+
+def test_the_next_start_looks_back_to_where_money_is_left(monkeypatch) -> None:
+    monkeypatch.setattr("petra.prosumer.agent.SETTLED_AFTER", 1)
+    world = World(-1, 1)
+    world.services.down = {"bidstore", "other"}
+    played(world, END_2)
+    assert {home.state.settled_below for home in world.homes} == {TIMES.next_window(END_2) - 1}
+    stuck = World(-1, 1)
+    stuck.services.down = {"bidstore", "other", "relay"}
+    played(stuck, END_3)
+    assert {home.state.settled_below for home in stuck.homes} == {2}
