@@ -18,12 +18,17 @@ from petra.strategy import Decision
 
 
 class Holdings:
-    """The mixed notes of a window that are in no order yet."""
+    """The mixed notes of a window that are in no order yet, without energy of other intervals: anybody can send that."""
 
     def __init__(self, account: Account, window: int, named: Iterable[NoteId]) -> None:
         taken = set(named)
         self.by_kind: dict[Kind, list[IssuedNote]] = {
-            kind: [n for n in account.notes(Purpose.MIXED, window, kind) if n.id not in taken] for kind in Kind
+            kind: [
+                n
+                for n in account.notes(Purpose.MIXED, window, kind)
+                if n.id not in taken and (kind is Kind.FA or (n.note.start, n.note.end) == (window, window))
+            ]
+            for kind in Kind
         }
 
     @property

@@ -1,10 +1,13 @@
 """What strangers send to a home's addresses, and orders beyond what a window has addresses for, keep nothing back."""
 
 import asyncio
+from types import SimpleNamespace
 
-from assets.notes import Kind, Note
+from assets.keys import Address, Digest
+from assets.notes import IssuedNote, Kind, Note
 from assets.transactions import Transact
 from petra.prosumer.keychain import Purpose
+from petra.prosumer.offering import Holdings
 from smartmeter.identity import GAP
 from tests.petra.prosumer.agent_world import GRID, TIMES, World
 from tests.petra.prosumer.test_agent import END_2, ONE, played
@@ -60,3 +63,12 @@ def test_more_orders_than_addresses_keep_no_note_from_its_meter() -> None:
     assert sum(b.epa_withdrawn_wh for b in bills) == sum(b.epa_deposited_wh for b in bills) > 0
     assert sum(b.eca_withdrawn_wh for b in bills) == sum(b.eca_deposited_wh for b in bills) > 0
     assert "wallet" not in first.troubles
+
+
+def test_energy_of_another_interval_is_not_offered_in_this_one() -> None:
+    def note(kind, start, end):
+        return IssuedNote(Note(kind, Address(b"\x01" * 20), 60, start, end), Digest(bytes([start, end] * 16)), 0)
+
+    own, strange = note(Kind.EPA, 2, 2), [note(Kind.EPA, 2, 3), note(Kind.EPA, 3, 3)]
+    account = SimpleNamespace(notes=lambda purpose, window, kind: [own, *strange] if kind is Kind.EPA else [])
+    assert Holdings(account, 2, ()).by_kind[Kind.EPA] == [own]
