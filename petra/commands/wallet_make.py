@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from petra.commands.errors import one_sentence_errors
-from petra.commands.wallet_options import AsJson, DryRun, Folder, PasswordFile, answer, passphrase, secret_text
+from petra.commands.wallet_options import (
+    AsJson,
+    DryRun,
+    Folder,
+    PasswordFile,
+    answer,
+    passphrase,
+    secret_text,
+    warn_if_direct,
+)
 
 if TYPE_CHECKING:
     from petra.prosumer.folder import WalletFolder
@@ -201,6 +210,7 @@ def _search_book(folder: "WalletFolder", seen: Any) -> "Found | None":  # noqa: 
         return None
     reach = open_reach(config.transport, config.socks_port)
     reach.verify()
+    warn_if_direct(config.transport)
     classes = open_classes(seen.account, config.standard_set.note_power_w, schedule_of(config, None), seen.now_s)
 
     async def book(note_class: NoteClass) -> Any:  # noqa: ANN401 - signed orders
