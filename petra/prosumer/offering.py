@@ -18,7 +18,7 @@ from petra.strategy import Decision
 
 
 class Holdings:
-    """The mixed notes of a window that are in no order yet, without energy of other intervals: anybody can send that."""
+    """The mixed notes of a window that are in no order yet; no energy of other intervals, which anybody can send."""
 
     def __init__(self, account: Account, window: int, named: Iterable[NoteId]) -> None:
         taken = set(named)

@@ -57,7 +57,18 @@ class Killed(BaseException):
 class Memory:
     """A wallet's memory whose every write may be the last thing that the process does."""
 
-    WRITES = frozenset({"begin_session", "add_order", "close_order", "keep", "take", "close_instruction", "add_event"})
+    WRITES = frozenset(
+        {
+            "begin_session",
+            "add_order",
+            "close_order",
+            "keep",
+            "take",
+            "close_instruction",
+            "add_event",
+            "note_settled",
+        }
+    )
 
     def __init__(self, state, dies=None):
         """``dies``: is asked before and after every write, and raises :class:`Killed`."""
