@@ -1,6 +1,7 @@
 """The relay over HTTP: taken, refused with a sentence, busy; and nothing about anybody in what it says of itself."""
 
 import asyncio
+import gzip
 from pathlib import Path
 
 import httpx2
@@ -122,6 +123,24 @@ def test_what_is_no_relay_is_said_to_be_none(status: int, content: bytes) -> Non
         async with httpx2.AsyncClient(transport=transport) as http:
             with pytest.raises(RelayUnreachable, match="no sound relay"):
                 await RelayClient("http://elsewhere", http).submit(community().withdrawal(0))
+
+    asyncio.run(run())
+
+
+def test_a_packed_answer_is_never_unpacked() -> None:
+    packed = gzip.compress(b'{"status": "taken"}'.ljust(ANSWER_BYTES))
+
+    async def run():
+        asked = []
+
+        def answer(request):
+            asked.append(request.headers["accept-encoding"])
+            return httpx2.Response(202, stream=httpx2.ByteStream(packed), headers={"Content-Encoding": "gzip"})
+
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            with pytest.raises(RelayUnreachable, match="no sound relay"):
+                await RelayClient("http://elsewhere", http).submit(community().withdrawal(0))
+        assert asked == ["identity"]
 
     asyncio.run(run())
 
