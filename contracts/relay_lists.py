@@ -1,7 +1,8 @@
 """The contract RelayLists: which relays a microgrid's private Tor network has, as its DSO published them on the chain.
 
-There may be several such contracts beside one ledger, since anybody can deploy one. Those whose code is this program's
-are alike but for what the DSO signed for each; the first in which the DSO recorded anything is *the* one of the ledger.
+There may be several such contracts beside one ledger, since anybody can deploy one. The first in which the DSO recorded
+anything is *the* one of the ledger. That a contract's code is this program's does not say what its constructor was: one
+of somebody else's can leave the same code, and a list that nobody signed. So the DSO's signature is checked here again.
 """
 
 import json
@@ -12,7 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
 from assets.hashing import keccak
-from assets.keys import Address, Digest, Signer
+from assets.keys import ZERO_ADDRESS, Address, Digest, Signer, recover_address
 from assets.transactions import Domain
 from assets.words import address_word, word
 from contracts import artifact, relayer
@@ -88,11 +89,11 @@ class RelayLists:
     def find(cls, w3: "Web3", ledger: Address, since_block: int = 0) -> Self | None:
         """That of ``ledger``: the first, since ``since_block``, in which its DSO recorded a list; ``None`` if none is.
 
-        Nobody else can record in one, so nobody can put another before it once there is one.
+        Nobody else can sign for one, so nobody can put another before it once there is one.
         """
         for log in _logs(w3, since_block, [_topic(), address_word(ledger)]):
             address = Address(bytes.fromhex(log["address"][2:]))
-            if _is_genuine(w3, address, ledger):
+            if _is_genuine(w3, address, ledger) and _is_signed(w3, log, ledger):
                 return cls(w3, address, ledger, int(log["blockNumber"]))
         return None
 
@@ -104,7 +105,8 @@ class RelayLists:
     def latest(self) -> RecordedList | None:
         """The version in force; ``None`` if there is none yet.
 
-        Raises :class:`~contracts.errors.NodeError` if the node does not show the list of the hash that the chain holds.
+        Raises :class:`~contracts.errors.NodeError` if the node does not show the list of the hash that the chain holds,
+        or if neither the ledger's present DSO key nor its first one signed it.
         """
         from eth_abi.abi import decode
 
@@ -116,6 +118,11 @@ class RelayLists:
         for log in _logs(self._w3, self._since, topics, self._to):
             (data,) = decode(("bytes",), bytes(log["data"]))
             if list_hash(data) == expected:
+                if not _is_signed(self._w3, log, self.ledger):
+                    raise NodeError(
+                        f"relay list {version} is not signed by the DSO's present or first key; do not use it, "
+                        "and let the DSO publish it anew"
+                    )
                 return RecordedList(version, data)
         raise NodeError("the node shows no relay list with the hash that the chain holds; ask another node")
 
@@ -161,6 +168,25 @@ def _is_genuine(w3: "Web3", contract: Address, ledger: Address) -> bool:
     code = bytes(w3.eth.get_code(w3.to_checksum_address("0x" + contract.hex())))
     expected = bytes.fromhex(load()["deployedBytecode"][2:])
     return code == expected.replace(_PUSH_IMMUTABLE, b"\x7f" + address_word(ledger))
+
+
+def _is_signed(w3: "Web3", log: "LogReceipt", ledger: Address) -> bool:
+    """Whether the event comes from a call of ``record`` whose signature is that of a key of the DSO.
+
+    That is the ledger's present key, or its first: one in between is to publish again, as nobody asks for its time.
+    """
+    from eth_abi.abi import decode
+
+    sent = w3.eth.get_transaction(log["transactionHash"])
+    data = bytes(sent["input"])
+    if sent.get("to") != log["address"] or data[:4] != _selector("record"):
+        return False
+    version, body, signature = decode(("uint64", "bytes", "bytes"), data[4:])
+    domain = Domain(w3.eth.chain_id, Address(bytes.fromhex(log["address"][2:])))
+    signer = recover_address(list_digest(domain, version, body), signature)
+    to = w3.to_checksum_address("0x" + ledger.hex())
+    named = (w3.eth.call({"to": to, "data": _hex(keccak(name)[:4])}) for name in (b"dso()", b"founder()"))
+    return signer != ZERO_ADDRESS and signer in {Address(bytes(word_)[-20:]) for word_ in named}
 
 
 def _reason(refused: Exception) -> str:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from petra.commands.errors import one_sentence_errors
-from petra.commands.wallet_options import AsJson, DryRun, Folder, PasswordFile, answer, passphrase, secret_text
+from petra.commands.wallet_options import (
+    AsJson,
+    DryRun,
+    Folder,
+    PasswordFile,
+    answer,
+    passphrase,
+    secret_text,
+    warn_if_direct,
+)
 
 if TYPE_CHECKING:
     from petra.prosumer.folder import WalletFolder
@@ -126,10 +135,12 @@ def restore(
         else:
             phrase = SeedPhrase.parse(typer.prompt("Seed phrase (24 words)", hide_input=True))
         if dry_run:
+            import secrets
             import tempfile
 
+            nobody_knows = secrets.token_hex(32)  # a process that is killed leaves the folder behind
             with tempfile.TemporaryDirectory(prefix="petra-wallet-") as aside:
-                trial = _make(Path(aside) / "wallet", text, phrase, "", light=True)
+                trial = _make(Path(aside) / "wallet", text, phrase, nobody_knows, light=True)
                 value, lines = _find(trial, HomeSeed(phrase))
             answer(as_json, value, [f"would make a wallet in {folder}, and find:", *lines])
             return
@@ -199,6 +210,7 @@ def _search_book(folder: "WalletFolder", seen: Any) -> "Found | None":  # noqa: 
         return None
     reach = open_reach(config.transport, config.socks_port)
     reach.verify()
+    warn_if_direct(config.transport)
     classes = open_classes(seen.account, config.standard_set.note_power_w, schedule_of(config, None), seen.now_s)
 
     async def book(note_class: NoteClass) -> Any:  # noqa: ANN401 - signed orders

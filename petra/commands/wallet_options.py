@@ -12,6 +12,14 @@ PasswordFile = Annotated[Path | None, typer.Option(help="Passphrase of the keyst
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
+NOT_ANONYMOUS = "NOT ANONYMOUS: transport is http; board, bid stores and relays see this machine's address."
+
+
+def warn_if_direct(transport: str) -> None:
+    """Say on standard error that a transport hides nobody, before it is used."""
+    if transport == "http":
+        typer.echo(NOT_ANONYMOUS, err=True)
+
 
 def passphrase(path: Path | None, confirm: bool = False) -> str:
     """The passphrase of the keystores, from a file or asked for."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from petra.commands.errors import one_sentence_errors
-from petra.commands.wallet_options import AsJson, DryRun, Folder, PasswordFile, answer, passphrase
+from petra.commands.wallet_options import AsJson, DryRun, Folder, PasswordFile, answer, passphrase, warn_if_direct
 
 if TYPE_CHECKING:
     from petra.prosumer.folder import WalletFolder
@@ -92,6 +92,7 @@ def trade(
             return
         if not as_json:
             answer(False, value, lines)
+        warn_if_direct(home.config.transport)
         with home.locked():
             done = asyncio.run(_one_window(home, secrets, window, as_json))
         answer(as_json, value | {"done": done}, [f"window {window} is over for this wallet"])

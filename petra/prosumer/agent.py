@@ -20,7 +20,7 @@ from assets.units import energy_wh
 from petra.homes.profile import Battery
 from petra.prosumer.account import Account
 from petra.prosumer.carrying import Carrier
-from petra.prosumer.depositing import Depositing, owned_windows, unmixed_windows
+from petra.prosumer.depositing import SPENDABLE, Depositing, owned_windows, unmixed_windows
 from petra.prosumer.fates import Fates, OrderBook
 from petra.prosumer.following import LedgerReader, News
 from petra.prosumer.keychain import Keychain, Purpose
@@ -42,6 +42,9 @@ LOOK_AHEAD_S, MOST_AHEAD = 86_400, 96
 LOOK_BACK_S, MOST_BACK = 8 * 86_400, 768
 """How far back readings are."""
 
+SETTLED_AFTER = 96
+"""A window this many intervals ago, of which the home has no money left, is not looked at after the next start."""
+
 VERIFIED_S = 30
 """Real seconds for which a way to the services counts as verified."""
 
@@ -61,6 +64,13 @@ class Memory(Sessions, OrderBook, Drawer, Protocol):
     @property
     def restored_window(self) -> int:
         """The last window that a lost wallet may have mixed or traded in."""
+
+    @property
+    def settled_below(self) -> int:
+        """Windows below this one need not be looked at."""
+
+    def note_settled(self, below: int) -> None:
+        """Windows below this one need not be looked at again."""
 
     def instructions(self, window: int | None = None) -> list[Instruction]:
         """Instructions of the owner that wait."""
@@ -98,6 +108,8 @@ class Home:
     """Real seconds."""
     spread_s: float = 0.5
     """Real seconds over which requests are spread that are due at one look at the ledger."""
+    strategy_s: float = 30.0
+    """Real seconds that the strategy may take to decide."""
     repost_s: float = 2.0
     """Real seconds after which an order is posted again that no replica answered for."""
 
@@ -111,7 +123,7 @@ class Agent:
         self.troubles = Troubles(self._trouble)
         self._members, self._plans = Members(), Plans(h.memory)
         self._fates = Fates(h.domain, h.memory)
-        self._carrier = Carrier(h.domain, h.relays, h.reach, h.rng, self.troubles, h.clock)
+        self._carrier = Carrier(h.domain, h.relays, h.reach, h.rng, self.troubles, h.clock, h.spread_s)
         self._mixing = h.mixing
         self._depositing = Depositing(h.domain, h.schedule, h.account, h.keychain, self._plans, h.rng)
         self._posting = Posting(h.domain, h.bidstores, h.reach, h.keychain, h.rng, h.spread_s)
@@ -123,6 +135,8 @@ class Agent:
         self._mixes: dict[int, set[asyncio.Task[None]]] = {}
         self._to_record: list[tuple[NoteId, Signed[Transact]]] = []
         self._begun: set[Step] = set()
+        self._moments: dict[Digest, int] = {}
+        self._settled_at = -1
         self._busy: set[Digest] = set()
         self._taken: set[Digest] = set()
         self._late: set[NoteId] = set()
@@ -160,6 +174,11 @@ class Agent:
         self.troubles.works("ledger")
         try:
             self._take(news)
+        except Exception as failure:  # some of the news was taken in, and some was not
+            self._home.reader.start_over()
+            self.troubles.failed("wallet", failure)
+            return
+        try:
             self._act(news.now_s)
         except Exception as failure:  # of the disk, for one: what was not noted is not done, and is due again
             self.troubles.failed("wallet", failure)
@@ -207,8 +226,23 @@ class Agent:
         for _, mix in self._to_record:
             if self._carrier.wants(mix):
                 self._start("relay", self._carry(mix, None))
+        self._note_settled(t, now_s)
         self._begun = {step for step in self._begun if step.window >= t - 1}
         self._carrier.forget()
+
+    def _note_settled(self, t: int, now_s: int) -> None:
+        """Once an interval, see how far back the next start has to look: deriving years of addresses takes minutes."""
+        if t == self._settled_at:
+            return
+        held = (w for w in owned_windows(self._account) if self._is_worth_something(w, now_s))
+        below = min([t - SETTLED_AFTER, *held])
+        if below > self._memory.settled_below:
+            self._memory.note_settled(below)
+        self._settled_at = t
+
+    def _is_worth_something(self, window: int, now_s: int) -> bool:
+        money = any(self._account.notes(purpose, window, Kind.FA) for purpose in SPENDABLE)
+        return money or now_s < self._schedule.overdue_s(window)
 
     def _start(self, part: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside everything else; whatever it raises is a trouble of that part alone."""
@@ -298,11 +332,13 @@ class Agent:
         decision = None
         try:
             if told is not None and told.last_net_wh is not None:
-                decision = await self._strategy_thread.do(lambda: self._home.strategy.decide(told))
+                async with asyncio.timeout(self._home.strategy_s):
+                    decision = await self._strategy_thread.do(lambda: self._home.strategy.decide(told))
             self.troubles.works("strategy")
-        finally:
-            if self._plans.of(window) is None:  # a strategy that fails decides nothing; the owner still may
-                self._plan(window, decision, None)
+        except Exception as failure:  # a strategy that fails or hangs decides nothing; the owner still may
+            self.troubles.failed("strategy", failure)
+        if self._plans.of(window) is None:
+            self._plan(window, decision, None)
 
     async def _situation(self, window: int, now_s: int) -> Situation | None:
         """What the strategy is told; ``None`` if the DSO has announced no price."""
@@ -367,9 +403,17 @@ class Agent:
             return
         for order in self._plans.of(t) or ():
             order_id = order_digest(self._home.domain, order.signed.order)
-            if order.moment_s <= now_s and order_id not in self._busy | self._taken and self._fates.is_open(order_id):
+            moment_s = self._moments.get(order_id)
+            if moment_s is None:
+                # The moments of a wallet that was away are over, all of them: it would post its orders at one time.
+                moment_s = order.moment_s if order.moment_s >= now_s else self._new_moment_s(t, now_s)
+                self._moments[order_id] = moment_s
+            if moment_s <= now_s and order_id not in self._busy | self._taken and self._fates.is_open(order_id):
                 self._busy.add(order_id)
                 self._start("bidstore", self._post(order, order_id, t))
+
+    def _new_moment_s(self, t: int, now_s: int) -> int:
+        return self._schedule.order_moment_s(t, now_s, self._home.rng)
 
     async def _post(self, order: Planned, order_id: Digest, window: int) -> None:
         from bidstore.service.client import Refused

@@ -1,5 +1,6 @@
 """Getting signed transactions recorded: through relays, again and again until the ledger has them."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from random import Random
@@ -24,11 +25,13 @@ class Carrier:
         rng: Random,
         troubles: Troubles,
         clock: Callable[[], float] = time.monotonic,
+        spread_s: float = 0.0,
     ) -> None:
+        """``spread_s``: real seconds over which those are spread that nobody else hands in; see :meth:`carry`."""
         self._domain, self._relays, self._reach, self._rng, self._troubles = domain, tuple(relays), reach, rng, troubles
         self._handed: dict[Digest, float] = {}
         self._under_way: set[Digest] = set()
-        self._clock = clock
+        self._clock, self._spread_s = clock, spread_s
 
     def wants(self, signed: Signed[Transact]) -> bool:
         """Whether it is time to hand a transaction in: nobody is doing it, and it was not done a moment ago."""
@@ -48,6 +51,8 @@ class Carrier:
 
         self._under_way.add(message)
         try:
+            if part is not None:  # two that come at the same instant again and again would be of one home
+                await asyncio.sleep(self._rng.uniform(0, self._spread_s))
             await first_that_answers(self._relays, lambda url: self._hand(url, signed), (RelayUnreachable,), self._rng)
         except RelayRefused as refusal:
             if part is not None:

@@ -95,9 +95,9 @@ class WalletConfig(BaseSettings):
     board: str | None = Field(default=None, pattern="^https?://")
     """Where mixes are played: address, ``#`` and the key that signs the board's heads."""
     bidstores: tuple[str, ...] = ()
-    """Replicas of the bid store, tried in turn."""
+    """Replicas of the bid store, tried in random order."""
     relays: tuple[str, ...] = ()
-    """Who carries the wallet's transactions, tried in turn."""
+    """Who carries the wallet's transactions, tried in random order."""
     meter: Path | None = None
     """The home's meter's folder, relative to the wallet's."""
     min_peers: int = Field(2, ge=2, le=64)

@@ -19,6 +19,9 @@ from petra.prosumer.state import State
 if TYPE_CHECKING:
     from petra.prosumer.config import WalletConfig
 
+SPREAD_S = 0.5
+"""Requests that are due at one look at the ledger are spread over this many real seconds, or over a whole look."""
+
 
 def schedule_of(config: "WalletConfig", readings: Readings | None) -> Schedule:
     """The microgrid's times. The deposit deadline is the meter's; half an interval if there is no meter to ask."""
@@ -46,7 +49,7 @@ def home_of(folder: WalletFolder, secrets: HomeSeed, state: State, reach: Reach,
         domain=config.ledger.domain,
         schedule=schedule_of(config, readings),
         keychain=keychain,
-        account=folder.account(keychain),
+        account=folder.account(keychain, state.settled_below),
         memory=state,
         reader=LedgerReader(lambda: open_ledger(folder)),
         reach=reach,
@@ -59,6 +62,7 @@ def home_of(folder: WalletFolder, secrets: HomeSeed, state: State, reach: Reach,
         note_power_w=config.standard_set.note_power_w,
         poll_s=config.ledger.poll_ms / 1000,
         tell=tell,
+        spread_s=max(SPREAD_S, config.ledger.poll_ms / 1000),
     )
 
 

@@ -7,7 +7,7 @@ from assets.keys import Address, SigningKey
 from assets.notes import IssuedNote, Kind, Note, NoteId
 from assets.transactions import Domain, Signed, Transact, sign
 from petra.prosumer.account import Account
-from petra.prosumer.keychain import Keychain, Purpose
+from petra.prosumer.keychain import GapReached, Keychain, Purpose
 from petra.prosumer.plans import Plans
 from petra.prosumer.schedule import Schedule
 
@@ -45,7 +45,8 @@ class Depositing:
         """The deposits of a window whose moment has come; ask again as long as the ledger lacks them.
 
         When the deadline is over the meter counts no energy for the window any more: ``late`` is told of such notes,
-        and they stay. Money goes on the bill of the interval that starts next: it has no window of its own.
+        and they stay. Money goes on the bill of the interval that starts next: it has no window of its own. A note for
+        which there is no address at the moment waits: anybody can send a home more notes than it has addresses.
         """
         overdue = now_s >= self._schedule.overdue_s(window)
         found = []
@@ -55,7 +56,8 @@ class Depositing:
                     late(note)
                 elif self._moment_s(note, window, now_s) <= now_s:
                     to = self._address(note, window, now_s, overdue)
-                    found.append(move(self._domain, note, to, self._keychain.key(note.note.owner)))
+                    if to is not None:
+                        found.append(move(self._domain, note, to, self._keychain.key(note.note.owner)))
         return found
 
     def _moment_s(self, note: IssuedNote, window: int, now_s: int) -> int:
@@ -64,7 +66,7 @@ class Depositing:
             moment_s = self._moments[note.id] = self._schedule.deposit_moment_s(window, now_s, self._rng)
         return moment_s
 
-    def _address(self, note: IssuedNote, window: int, now_s: int, overdue: bool) -> Address:
+    def _address(self, note: IssuedNote, window: int, now_s: int, overdue: bool) -> Address | None:
         """Where a note goes. One that stood in an order goes where the order said: both were named together already."""
         known = self._plans.return_of(note.id)
         if known is not None and not (overdue and self._counts_no_more(known, now_s)):
@@ -73,9 +75,20 @@ class Depositing:
         if signed is not None and not overdue:
             order = signed.order
             return order.deliver_to if note.id == order.energy.id else order.pay_to
-        to = self._keychain.fresh(Purpose.DEPOSIT, self._schedule.next_window(now_s) if overdue else window)
-        self._plans.return_to(note.id, to)
+        to = self._fresh(window, now_s, overdue)
+        if to is not None:
+            self._plans.return_to(note.id, to)
         return to
+
+    def _fresh(self, window: int, now_s: int, overdue: bool) -> Address | None:
+        """An address of the window, else of the next one: energy counts for its own interval at any of the meter's."""
+        following = self._schedule.next_window(now_s)
+        for at in (following,) if overdue else (window, following):
+            try:
+                return self._keychain.fresh(Purpose.DEPOSIT, at)
+            except GapReached:
+                continue
+        return None
 
     def _counts_no_more(self, address: Address, now_s: int) -> bool:
         place = self._keychain.place_of(address)

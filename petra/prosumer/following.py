@@ -59,6 +59,10 @@ class LedgerReader:
                 self._cursor, self._again = 0, True
             raise
 
+    def start_over(self) -> None:
+        """Begin with the ledger's first entry at the next :meth:`read`: what was read last was not taken in whole."""
+        self._cursor, self._again = 0, True
+
     def prices(self, first: int, count: int) -> dict[int, PriceChange]:
         """The DSO's prices of the intervals from ``first`` on, as far as known. Raises as :meth:`read` does."""
         found: dict[int, PriceChange] = {}

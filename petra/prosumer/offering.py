@@ -10,7 +10,7 @@ from assets.orders import Order, Side, SignedOrder, sign_order
 from assets.transactions import Domain
 from assets.units import energy_wh
 from petra.prosumer.account import Account
-from petra.prosumer.keychain import Keychain, Purpose
+from petra.prosumer.keychain import GapReached, Keychain, Purpose
 from petra.prosumer.plans import Planned
 from petra.prosumer.reach import Reach, first_that_answers
 from petra.prosumer.schedule import Schedule
@@ -18,12 +18,17 @@ from petra.strategy import Decision
 
 
 class Holdings:
-    """The mixed notes of a window that are in no order yet."""
+    """The mixed notes of a window that are in no order yet; no energy of other intervals, which anybody can send."""
 
     def __init__(self, account: Account, window: int, named: Iterable[NoteId]) -> None:
         taken = set(named)
         self.by_kind: dict[Kind, list[IssuedNote]] = {
-            kind: [n for n in account.notes(Purpose.MIXED, window, kind) if n.id not in taken] for kind in Kind
+            kind: [
+                n
+                for n in account.notes(Purpose.MIXED, window, kind)
+                if n.id not in taken and (kind is Kind.FA or (n.note.start, n.note.end) == (window, window))
+            ]
+            for kind in Kind
         }
 
     @property
@@ -42,7 +47,7 @@ def drafts(
 ) -> list[Order]:
     """The orders that carry out a decision, as far as notes are there; a buyer's limit is what its money can pay.
 
-    ``fresh`` gives deposit addresses.
+    ``fresh`` gives deposit addresses; when it has no more for now, there are no more orders.
     """
     selling = decision.side is Side.SELL
     energy = holdings.by_kind[Kind.EPA if selling else Kind.ECA]
@@ -54,14 +59,18 @@ def drafts(
             limit = min(limit, money[i].note.quantity // energy_wh(energy[i].note.quantity, interval_s))
         if limit < 1:
             continue
+        try:
+            deliver_to, pay_to = fresh(), fresh()
+        except GapReached:
+            break
         orders.append(
             Order(
                 side=decision.side,
                 energy=energy[i],
                 money=() if selling else (money[i],),
                 limit_nano_per_wh=limit,
-                deliver_to=fresh(),
-                pay_to=fresh(),
+                deliver_to=deliver_to,
+                pay_to=pay_to,
                 expires_s=expires_s,
                 least_w=energy[i].note.quantity,
             )

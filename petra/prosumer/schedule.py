@@ -104,12 +104,13 @@ class Schedule:
         return now_s + rng.randint(0, left_s * 9 // 10)
 
     def deposit_moment_s(self, t: int, now_s: int, rng: Random) -> int:
-        """A random moment for returning a note of ``t``: within a quarter of the time in which it counts.
+        """A random moment for returning a note of ``t``: in a quarter of what is left of the time in which it counts.
 
-        At once if that is over already.
+        If that is over already, within a quarter of an interval: a home that comes back does not return all at once.
         """
-        spread_s = (self.overdue_s(t) - self.deposit_s(t)) // 4
-        return max(now_s, self.deposit_s(t) + rng.randint(0, spread_s))
+        from_s = max(now_s, self.deposit_s(t))
+        left_s = self.overdue_s(t) - from_s
+        return from_s + rng.randint(0, (left_s if left_s > 0 else self.grid.interval_s) // 4)
 
 
 def due(schedule: Schedule, now_s: int, known: Known) -> tuple[Step, ...]:

@@ -62,6 +62,16 @@ class State:
         """Say that what a lost wallet did up to ``window`` is not known."""
         self._vault.put("setting", "restored", {"window": window})
 
+    @property
+    def settled_below(self) -> int:
+        """Nothing that is worth anything is left of the windows below this one; 0: nobody has looked yet."""
+        stored = self._vault.get("setting", "settled")
+        return 0 if stored is None else int(stored["window"] or 0)
+
+    def note_settled(self, below: int) -> None:
+        """Say that the windows below this one need not be looked at again."""
+        self._vault.put("setting", "settled", {"window": below})
+
     # --- Orders ------------------------------------------------------------------------------------------
 
     def add_order(self, order_id: Digest, order: Order, window: int, ledger_s: int | None, found: bool = False) -> bool:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from assets.errors import BadNonce, EncodingError, UnknownMeter, UnknownNote
 from assets.keys import Digest
@@ -47,7 +48,7 @@ class Carrier:
 
         Raises what the connection to the ledger raises. Nothing is lost then: the next step goes on from the file.
         """
-        due = [item for item in self._settled() if self._may_pass(item)][:BATCH]
+        due = list(islice(filter(self._may_pass, self._settled()), BATCH))
         if due:
             try:
                 self._submit(due)

@@ -49,7 +49,11 @@ class RelayClient:
             raise RelayRefused(str(error)) from None
         data = bytearray()
         try:
-            async with self._http.stream("POST", f"{self._url}/v1/transactions", content=body) as answer:
+            plain = {"Accept-Encoding": "identity"}
+            async with self._http.stream("POST", f"{self._url}/v1/transactions", content=body, headers=plain) as answer:
+                if answer.headers.get("Content-Encoding", "identity") != "identity":
+                    # Never unpacked: a small answer may be made to fill the memory.
+                    raise RelayUnreachable("what answered is no sound relay: its answer is packed; use another")
                 async for chunk in answer.aiter_bytes():
                     data += chunk
                     if len(data) > ANSWER_BYTES:

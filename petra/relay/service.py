@@ -46,8 +46,10 @@ class Limits:
 
     waiting: int = 4096
     """Transactions that wait to be carried; beyond that it takes no more."""
+    arriving: int = 1024
+    """Requests at a time, most of them on their way: each may hold a body, and one connection is cheap to keep open."""
     checking: int = 64
-    """Requests that are verified at a time."""
+    """Requests that have arrived and are verified at a time."""
     body_s: float = 60.0
     """How long a request's body may take to arrive, seconds: onion circuits are slow."""
     tick_s: float = 2.0
@@ -138,7 +140,7 @@ class Intake:
 
 def relay_app(queue: Queue, mirror: Mirror, carrier: Carrier, limits: Limits, metrics: Metrics) -> FastAPI:
     """The ASGI application. ``carrier`` works while it runs."""
-    intake, checking = Intake(queue, mirror, limits), 0
+    intake, arriving, checking = Intake(queue, mirror, limits), 0, 0
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -185,12 +187,18 @@ def relay_app(queue: Queue, mirror: Mirror, carrier: Carrier, limits: Limits, me
     @app.post("/v1/transactions", status_code=202)
     async def take(request: Request) -> Response:
         """Take a transaction."""
-        nonlocal checking
+        nonlocal arriving, checking
+        if arriving >= limits.arriving:
+            raise NotNow("the relay is busy; try again in a few seconds, or another relay")
+        arriving += 1
+        try:
+            body = await _body(request, limits.body_s)
+        finally:
+            arriving -= 1
         if checking >= limits.checking:
             raise NotNow("the relay is busy; try again in a few seconds, or another relay")
         checking += 1
         try:
-            body = await _body(request, limits.body_s)
             if await asyncio.get_running_loop().run_in_executor(intake.threads, intake.take, body):
                 metrics.taken()
         finally:

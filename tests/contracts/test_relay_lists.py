@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from eth_abi.abi import encode
 
+from assets.hashing import keccak
 from assets.intervals import IntervalGrid
 from assets.keys import Address, SigningKey, ThrowAwayKeys
 from assets.transactions import Domain, Regulate, sign
+from contracts import relayer
 from contracts.errors import NodeError, RelayError
 from contracts.ledger import EvmLedger
-from contracts.relay_lists import MAX_BYTES, NotRecorded, RecordedList, RelayLists, list_digest, list_hash
+from contracts.relay_lists import MAX_BYTES, NotRecorded, RecordedList, RelayLists, list_digest, list_hash, load
 
 _KEYS = ThrowAwayKeys(4, "relay lists")
 DSO, SUCCESSOR, STRANGER = _KEYS.fresh(), _KEYS.fresh(), _KEYS.fresh()
@@ -97,3 +100,58 @@ def test_who_deploys_another_contract_does_not_get_before_the_first(chain, ledge
     later = RelayLists.deploy(chain, ledger.domain.contract)
     later.record(TWO, DSO)
     assert RelayLists.find(chain, ledger.domain.contract).address == lists.address
+
+
+def forge(chain, ledger: Address, data: bytes) -> Address:
+    """Deploy this program's very code, with a version and an event that nobody signed put there by its constructor."""
+    runtime = bytes.fromhex(load()["deployedBytecode"][2:]).replace(b"\x7f" + bytes(32), b"\x7f" + bytes(12) + ledger)
+    event = encode(("bytes",), (data,))
+    topic = keccak(b"RelayListRecorded(address,uint64,bytes32,bytes)")
+    hashed = list_hash(data)
+
+    def push(value: bytes) -> bytes:
+        return bytes([0x5F + len(value)]) + value
+
+    def code(start: int) -> bytes:
+        def copy(at: int, size: int) -> bytes:
+            return push(size.to_bytes(3, "big")) + push(at.to_bytes(3, "big")) + push(b"\0") + b"\x39"
+
+        size = len(event).to_bytes(3, "big")
+        return b"".join(
+            (
+                push(b"\x01") + push(b"\0") + b"\x55",  # version = 1
+                push(hashed) + push(b"\x01") + b"\x55",  # listHash
+                copy(start, len(event)),
+                push(hashed) + push(b"\x01") + push(ledger) + push(topic) + push(size) + push(b"\0") + b"\xa4",
+                copy(start + len(event), len(runtime)),
+                push(len(runtime).to_bytes(3, "big")) + push(b"\0") + b"\xf3",
+            )
+        )
+
+    init = code(len(code(0)))
+    transaction = {"data": "0x" + (init + event + runtime).hex(), "gas": 3_000_000}
+    (receipt,) = relayer.choose(chain).send(chain, [transaction])
+    assert receipt["status"] == 1
+    return Address(bytes.fromhex(receipt["contractAddress"][2:]))
+
+
+def test_a_list_that_a_constructor_put_there_is_nobodys(chain, ledger):
+    of = ledger.domain.contract
+    forged = RelayLists(chain, forge(chain, of, TWO), of)
+    with pytest.raises(NodeError, match="not signed by the DSO"):
+        forged.latest()
+    assert RelayLists.find(chain, of) is None
+    honest = RelayLists.deploy(chain, of)
+    honest.record(ONE, DSO)
+    found = RelayLists.find(chain, of)
+    assert found.address == honest.address
+    assert found.latest() == RecordedList(1, ONE)
+
+
+def test_a_first_contract_is_found_after_its_key_was_handed_on(chain, ledger, lists):
+    lists.record(ONE, DSO)
+    handover = sign(ledger.domain, Regulate(ledger.regulation_nonce(), successor=SUCCESSOR.address), DSO, SUCCESSOR)
+    ledger.submit([handover])[0].require()
+    found = RelayLists.find(chain, ledger.domain.contract)
+    assert found.address == lists.address
+    assert found.latest() == RecordedList(1, ONE)

@@ -57,7 +57,18 @@ class Killed(BaseException):
 class Memory:
     """A wallet's memory whose every write may be the last thing that the process does."""
 
-    WRITES = frozenset({"begin_session", "add_order", "close_order", "keep", "take", "close_instruction", "add_event"})
+    WRITES = frozenset(
+        {
+            "begin_session",
+            "add_order",
+            "close_order",
+            "keep",
+            "take",
+            "close_instruction",
+            "add_event",
+            "note_settled",
+        }
+    )
 
     def __init__(self, state, dies=None):
         """``dies``: is asked before and after every write, and raises :class:`Killed`."""
@@ -133,7 +144,7 @@ class Services:
         self.postings = []
         self.handed = []
         self.down = set()
-        self.verified = 0
+        self.verified = self.refusals = 0
 
     def verify(self):
         self.verified += 1
@@ -217,6 +228,7 @@ class PlayedHome:
             clock=lambda: float(self.world.ledger.now_s),
             spread_s=0.0,
             repost_s=0.0,
+            strategy_s=1.0,
         )
         self.agent = Agent(home)
 
@@ -286,7 +298,8 @@ class World:
                 home.start()
             else:
                 await self._or_dies(home, home.agent.tick())
-        for _ in range(400):  # what waits for time to pass goes on at the next look
+        refusals = self.services.refusals
+        while self.services.refusals - refusals < 20:  # who waits for a way goes on waiting while time passes
             running = [(h, t) for h in self.homes if h.agent for t in list(h.agent._tasks)]
             if len(running) == self.tables.waiting:
                 if not running:

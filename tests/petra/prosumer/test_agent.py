@@ -1,6 +1,7 @@
 """The agent in a world that is played: what it does, and that no part takes another one with it."""
 
 import asyncio
+import threading
 
 from assets.ledger import SpecLedger
 from assets.orders import Side
@@ -268,10 +269,90 @@ def test_a_way_that_is_never_verified_is_never_used() -> None:
     world = World(-1, 1)
 
     def refuse():
+        world.services.refusals += 1
         raise NodeUnreachable("not Tor")
 
     world.services.verify = refuse
     played(world)
+    assert world.services.refusals
     assert world.tables.played == []
     assert world.services.handed == []
     assert world.services.postings == []
+
+
+class Full:
+    """A disk that is full when the fate of an order is to be noted, the first time."""
+
+    def __init__(self, memory):
+        self._memory, self.refused = memory, 0
+
+    def __getattr__(self, name):
+        return getattr(self._memory, name)
+
+    def close_order(self, *args):
+        self.refused += 1
+        if self.refused == 1:
+            raise OSError("no space left on the disk")
+        self._memory.close_order(*args)
+
+
+def test_news_that_could_not_be_noted_is_read_again() -> None:
+    world = World(-1, 1)
+    first = world.homes[0]
+    begin = first.start
+
+    def start():
+        begin()
+        first.agent._fates._book = Full(first.memory)
+
+    first.start = start
+    assert matched(played(world)) == [-1, 1]
+    assert [o.fate for o in first.state.orders()] == [OrderFate.SETTLED]
+    assert first.troubles == {"wallet"}
+
+
+class Hangs:
+    def decide(self, situation):
+        threading.Event().wait(60)
+
+
+def test_a_strategy_that_hangs_costs_its_home_the_trade_only() -> None:
+    world = World(-1, -1, 1)
+    world.homes[0].strategy = Hangs()
+    assert matched(played(world)) == [0, -1, 1]
+    assert world.homes[0].troubles == {"strategy"}
+
+
+def test_after_an_absence_orders_do_not_come_all_at_once() -> None:
+    world = World(-6, 0, notes=6)
+    away = world.homes[0]
+
+    async def scene():
+        world.start()
+        while not away.state.kept("plan"):
+            await world.to(world.ledger.now_s + 4, windows=ONE)
+        late = max(planned.moment_s for planned in away.agent._plans.of(2))
+        await away.kill()
+        world.homes.remove(away)
+        await world.to(late + 1, windows=ONE)
+        posted = len(world.services.postings)
+        world.homes.insert(0, away)
+        away.start()
+        await world.look()
+        assert len(world.services.postings) - posted < 6
+        for home in world.homes:
+            await home.kill()
+
+    asyncio.run(scene())
+
+
+def test_the_next_start_looks_back_to_where_money_is_left(monkeypatch) -> None:
+    monkeypatch.setattr("petra.prosumer.agent.SETTLED_AFTER", 1)
+    world = World(-1, 1)
+    world.services.down = {"bidstore", "other"}
+    played(world, END_2)
+    assert {home.state.settled_below for home in world.homes} == {TIMES.next_window(END_2) - 1}
+    stuck = World(-1, 1)
+    stuck.services.down = {"bidstore", "other", "relay"}
+    played(stuck, END_3)
+    assert {home.state.settled_below for home in stuck.homes} == {2}

@@ -56,6 +56,15 @@ def test_random_moments_are_in_time(times, t, after_s, seed) -> None:
         assert max(now_s, times.deposit_s(t)) <= times.deposit_moment_s(t, now_s, rng) < times.overdue_s(t)
 
 
+@pytest.mark.parametrize("late_s", [0, 50, 80, 90, 500])
+def test_who_was_away_does_not_return_everything_at_one_moment(late_s) -> None:
+    rng = random.Random(1)
+    now_s = TIMES.deposit_s(3) + late_s
+    moments = {TIMES.deposit_moment_s(3, now_s, rng) for _ in range(100)}
+    assert min(moments) >= now_s
+    assert len(moments) > 1
+
+
 def test_before_the_first_interval_the_first_one_is_prepared() -> None:
     assert due(TIMES, 5_955, Known()) == ()  # members may still come in with this very second
     assert due(TIMES, 5_956, Known()) == (Step(Stage.MIX, 0),)

@@ -99,6 +99,19 @@ def test_a_batch_goes_in_the_order_of_digests_whenever_its_transactions_came(rel
     assert [relay.take(s) for s in given_in] == [False] * 4
 
 
+def test_no_more_is_verified_in_a_tick_than_is_carried(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed = [relay.homes.withdrawal(home) for home in range(4)]
+    for one in signed:
+        relay.take(one)
+    monkeypatch.setattr(carriers, "BATCH", 2)
+    asked, refusal = [], relay.mirror.refusal
+    monkeypatch.setattr(relay.mirror, "refusal", lambda *which: asked.append(which) or refusal(*which))
+    assert relay.carrier.step() == 2
+    assert len(asked) == 2
+    assert relay.carrier.step() == 2
+    assert [relay.recorded(one) for one in signed] == [1] * 4
+
+
 def test_what_was_taken_survives_the_process(relay: Relay) -> None:
     signed = relay.homes.withdrawal(0)
     relay.take(signed)
