@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from assets.hashing import keccak
 from assets.keys import ORDER, Address, SigningKey
 
 LIGHT_N, STANDARD_N = 2**12, 2**18
@@ -54,40 +55,49 @@ def load_secret(path: Path, passphrase: str) -> bytes:
         raise KeystoreError(f"{path}: wrong passphrase, or not a Web3 Secret Storage file") from None
 
 
-class DepositSeed:
-    """The secret from which all deposit addresses follow, so that a restored meter finds every deposit.
+class _Seed:
+    """A secret of 32 bytes, and what follows from it by HMAC-SHA256 over a purpose, a window and an index.
 
-    Key ``i`` of a window is HMAC-SHA256 of the seed over ``petra deposit``, window and ``i``: hardened, so that one
-    leaked key gives away no other.
+    Hardened: one derived secret that leaked gives away no other.
     """
 
     __slots__ = ("_seed",)
-    _purpose = b"petra deposit"
+    _purpose: bytes
 
     def __init__(self, seed: bytes) -> None:
         if len(seed) != 32:
-            raise ValueError("a deposit seed has 32 bytes")
+            raise ValueError("a seed has 32 bytes")
         self._seed = seed
 
-    def key(self, window: int, index: int) -> SigningKey:
-        """The key of one deposit address."""
+    def _derived(self, window: int, index: int, attempt: int = 0) -> bytes:
         if not (0 <= window < 2**32 and 0 <= index < 2**32):
             raise ValueError("window and index are between 0 and 2**32-1")
-        place = window.to_bytes(4, "big") + index.to_bytes(4, "big")
-        for attempt in range(256):  # all but never more than one
-            secret = hmac.digest(self._seed, self._purpose + place + bytes([attempt]), "sha256")
-            if 0 < int.from_bytes(secret, "big") < ORDER:
-                return SigningKey(secret)
-        raise AssertionError("256 hashes in a row were no keys")
+        place = window.to_bytes(4, "big") + index.to_bytes(4, "big") + bytes([attempt])
+        return hmac.digest(self._seed, self._purpose + place, "sha256")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
     def __reduce__(self) -> str:
-        raise TypeError("a deposit seed is not pickled; store it in a keystore")
+        raise TypeError("a seed is not pickled; store it in a keystore")
 
 
-class OwnerSeed(DepositSeed):
+class DepositSeed(_Seed):
+    """The secret from which all deposit addresses follow, so that a restored meter finds every deposit.
+
+    Address ``i`` of a window is a hash of what is derived for them, and nobody knows a key to it: what is deposited
+    stays there. Could a home move a deposited note on to another of these addresses, it would be credited twice.
+    """
+
+    __slots__ = ()
+    _purpose = b"petra deposit"
+
+    def address(self, window: int, index: int) -> Address:
+        """One deposit address."""
+        return Address(keccak(self._derived(window, index))[12:])
+
+
+class OwnerSeed(_Seed):
     """From the same seed, the prosumer's addresses that the standard sets are issued to: key ``i`` is for note ``i``.
 
     The prosumer's wallet has the seed as well, and so the keys; the meter uses their addresses only. So a home's notes
@@ -96,6 +106,14 @@ class OwnerSeed(DepositSeed):
 
     __slots__ = ()
     _purpose = b"petra owner"
+
+    def key(self, window: int, index: int) -> SigningKey:
+        """The key that owns one note of a window's standard set."""
+        for attempt in range(256):  # all but never more than one
+            secret = self._derived(window, index, attempt)
+            if 0 < int.from_bytes(secret, "big") < ORDER:
+                return SigningKey(secret)
+        raise AssertionError("256 hashes in a row were no keys")
 
     def owners(self, window: int, count: int) -> list[Address]:
         """The addresses of a window's notes, in the order of the standard set."""
@@ -125,7 +143,7 @@ class DerivedAddresses:
             raise ValueError(f"window is {window}; delivery intervals count from 0")
         index = self._handed_out.get(window, 0)
         self._used(window, index)
-        return self._seed.key(window, index).address
+        return self._seed.address(window, index)
 
     def watch(self, windows: Iterator[int] | range) -> None:
         """Know the first :data:`GAP` addresses of these windows, before the ledger is read again from its start."""
@@ -159,5 +177,5 @@ class DerivedAddresses:
 
     def _extend(self, window: int, count: int) -> None:
         for index in range(self._watched.get(window, 0), count):
-            self._window_of[self._seed.key(window, index).address] = (window, index)
+            self._window_of[self._seed.address(window, index)] = (window, index)
         self._watched[window] = max(self._watched.get(window, 0), count)

@@ -87,7 +87,7 @@ class Keychain:
             raise GapReached(
                 f"{GAP} addresses of window {window} were handed out and nothing arrived; wait for the next window"
             )
-        return self._key(Place(purpose, window, index)).address
+        return self._address(Place(purpose, window, index))
 
     def seen(self, address: Address) -> Place | None:
         """The place of an address that a note arrived at; it is used from now on, and more beyond it are known."""
@@ -110,7 +110,7 @@ class Keychain:
         return self._places.get(address)
 
     def key(self, address: Address) -> SigningKey:
-        """The key of an address. Raises ``KeyError`` for a foreign one, and for a deposit's: that is the meter's."""
+        """The key of an address. Raises ``KeyError`` for a foreign one, and for a deposit's, which nobody has."""
         place = self._places.get(address)
         if place is None or place.purpose is Purpose.DEPOSIT:
             raise KeyError("0x" + address.hex())
@@ -126,12 +126,17 @@ class Keychain:
             case Purpose.MIXED:
                 return self._seed.mixed_key(place.window, place.index)
             case Purpose.DEPOSIT:
-                return self._deposits.key(place.window, place.index)
+                raise KeyError("what is deposited belongs to the meter; nobody has a key to it")
+
+    def _address(self, place: Place) -> Address:
+        if place.purpose is Purpose.DEPOSIT:
+            return self._deposits.address(place.window, place.index)
+        return self._key(place).address
 
     def _know(self, purpose: Purpose, window: int, count: int) -> None:
         if not 0 <= window <= MAX_STEP:
             raise ValueError(f"window is {window}; a wallet has addresses for the delivery intervals 0 to {MAX_STEP}")
         for index in range(self._known[purpose, window], count):
             place = Place(purpose, window, index)
-            self._places[self._key(place).address] = place
+            self._places[self._address(place)] = place
         self._known[purpose, window] = max(self._known[purpose, window], count)

@@ -54,7 +54,7 @@ def deposit(books: Bookkeeper, ledger: Ledger, folder: MeterFolder, t: int) -> N
     for index, note in enumerate(issued(issue.signed.tx.outputs, entry.digest)):
         if ledger.status(note.id) is not NoteStatus.UNSPENT:
             continue
-        owner = deposits.key(t, index).address
+        owner = deposits.address(t, index)
         if index == 0:
             owner = SigningKey(b"\x77" * 32).address
         elif note.note.kind == Kind.ECA and index == 2 and t % 3 == 0:

@@ -106,7 +106,7 @@ class World:
         )
         assert isinstance(entry.signed.tx, Withdraw)
         note = issued(entry.signed.tx.outputs, entry.digest)[index]
-        to = owner or DepositSeed(SEED).key(window, index).address
+        to = owner or DepositSeed(SEED).address(window, index)
         moved = replace(note.note, owner=to)
         key = OwnerSeed(SEED).key(window, index)
         self.ledger.submit([sign(DOMAIN, Transact((note,), (moved,)), key)])[0].require()
@@ -161,7 +161,7 @@ def test_a_late_deposit_is_refused_with_its_reason_and_told_after_a_restart(worl
 def test_foreign_epa_without_eca_is_flagged_and_not_credited(world: World) -> None:
     other = SigningKey(b"\x44" * 32)
     world.regulate(authorise=(Authorisation(4, other.address, 1, 10**6, 10**6, 10**9),))
-    foreign = Note(Kind.EPA, DepositSeed(SEED).key(1, 9).address, 100, 1, 1)
+    foreign = Note(Kind.EPA, DepositSeed(SEED).address(1, 9), 100, 1, 1)
     world.at(0.1, 0)
     world.ledger.submit([sign(DOMAIN, Withdraw(4, 0, 1, (foreign,)), other)])[0].require()
     for index in range(5):

@@ -1,5 +1,6 @@
 """The keystore, the signing seam and derived deposit addresses."""
 
+import hmac
 import json
 import pickle
 import stat
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.hashing import keccak
 from assets.intervals import IntervalGrid
 from assets.keys import Address, Signer, SigningKey, ThrowAwayKeys, recover_address
 from assets.ledger import SpecLedger
@@ -60,9 +62,21 @@ def test_a_key_is_a_signer() -> None:
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 @settings(max_examples=30)
 def test_addresses_follow_from_seed_window_and_index_alone(window: int, index: int) -> None:
-    assert DepositSeed(SECRET).key(window, index).address == DepositSeed(SECRET).key(window, index).address
-    others = [DepositSeed(SECRET[::-1]).key(window, index), DepositSeed(SECRET).key(window, (index + 1) % 2**32)]
-    assert DepositSeed(SECRET).key(window, index).address not in [k.address for k in others]
+    assert DepositSeed(SECRET).address(window, index) == DepositSeed(SECRET).address(window, index)
+    others = [
+        DepositSeed(SECRET[::-1]).address(window, index),
+        DepositSeed(SECRET).address(window, (index + 1) % 2**32),
+    ]
+    assert DepositSeed(SECRET).address(window, index) not in others
+
+
+def test_nobody_has_a_key_to_a_deposit_address_so_that_no_deposit_is_made_twice() -> None:
+    """The wallet shares the seed, and the meter credits whatever arrives at one of its addresses."""
+    assert not hasattr(DepositSeed(SECRET), "key")
+    place = (5).to_bytes(4, "big") + (2).to_bytes(4, "big") + bytes(1)
+    derived = hmac.digest(SECRET, b"petra deposit" + place, "sha256")
+    assert DepositSeed(SECRET).address(5, 2) == keccak(derived)[12:]
+    assert DepositSeed(SECRET).address(5, 2) != SigningKey(derived).address
 
 
 def test_a_seed_does_not_show_itself() -> None:

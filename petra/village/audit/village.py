@@ -205,7 +205,7 @@ def _addresses(wallet: Path, home: _Home, windows: Iterable[int]) -> dict[Addres
     for window in windows:
         for index in range(2 * GAP):
             known[owners.key(window, index).address] = Owner(home.number, window, is_deposit=False)
-            known[deposits.key(window, index).address] = Owner(home.number, window, is_deposit=True)
+            known[deposits.address(window, index)] = Owner(home.number, window, is_deposit=True)
             if mixed is not None:
                 known[mixed.mixed_key(window, index).address] = Owner(home.number, window, is_deposit=False)
     return known

@@ -102,7 +102,8 @@ def test_no_two_places_share_an_address_and_the_meter_has_none_of_the_mixed_ones
     first, again = HomeSeed(SeedPhrase(entropy)), HomeSeed(SeedPhrase(entropy))
     mixed = [first.mixed_key(window, i).address for i in range(8)]
     assert mixed == [again.mixed_key(window, i).address for i in range(8)]
-    meters = [s(first.meter_seed).key(window, i).address for s in (OwnerSeed, DepositSeed) for i in range(8)]
+    owners, deposits = OwnerSeed(first.meter_seed), DepositSeed(first.meter_seed)
+    meters = [a for i in range(8) for a in (owners.key(window, i).address, deposits.address(window, i))]
     other = HomeSeed(SeedPhrase.generate())
     everything = [*mixed, *meters, *(other.mixed_key(window, i).address for i in range(8))]
     assert len(set(everything)) == len(everything)

@@ -125,7 +125,7 @@ class SmallVillage:
         for home in self.homes:
             home.start(self.ledger)
         self.now_s = GRID.genesis_s
-        self.deposit_to = lambda home, window, index: home.deposits.key(window, index).address
+        self.deposit_to = lambda home, window, index: home.deposits.address(window, index)
         self.replaced: list[str] = []
         self.delivered = True
         self.statements: list[Statement] = []
@@ -162,7 +162,7 @@ class SmallVillage:
         (_, sold, sold_key), *_ = self.notes(seller, window)
         mine = {Kind(n.note.kind): (n, key) for _, n, key in self.notes(buyer, window)}
         (eca, eca_key), (fa, fa_key) = mine[Kind.ECA], mine[Kind.FA]
-        to = [[h.deposits.key(window, 10 + i).address for i in (0, 1)] for h in (seller, buyer)]
+        to = [[h.deposits.address(window, 10 + i) for i in (0, 1)] for h in (seller, buyer)]
         sell = Order(Side.SELL, sold, (), 150_000, to[0][0], to[0][1], GRID.start_s(window), 100)
         buy = Order(Side.BUY, eca, (fa,), 150_000, deliver_to or to[1][0], to[1][1], GRID.start_s(window), 100)
         fill = Fill(
