@@ -74,7 +74,7 @@ def test_what_the_ledger_or_the_public_book_names_is_not_handed_out_again(state)
     assert chain.place_of(chain.fresh(Purpose.MIXED, 7)).index == 5
     chain.reserve(Place(Purpose.DEPOSIT, 7, 2))
     chain.reserve(Place(Purpose.DEPOSIT, 7, 1))
-    assert Keychain(SEED, state).fresh(Purpose.DEPOSIT, 7) == chain._key(Place(Purpose.DEPOSIT, 7, 3)).address
+    assert Keychain(SEED, state).fresh(Purpose.DEPOSIT, 7) == chain._address(Place(Purpose.DEPOSIT, 7, 3))
 
 
 def test_after_a_restore_addresses_that_the_lost_wallet_may_have_named_are_passed_over(state):
