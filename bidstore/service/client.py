@@ -36,6 +36,10 @@ ANSWER_BYTES = 4 * 1024 * 1024
 """Longest answer that is read; 256 orders with 16 FA notes each take about 2 MiB."""
 
 
+PLAIN = {"Accept-Encoding": "identity"}
+"""Header of every request: a packed answer may be small and fill the memory, so none is unpacked."""
+
+
 class Refused(Exception):
     """The bid store refused a request: ``(reason, status, detail)``. Nothing has changed."""
 
@@ -74,6 +78,11 @@ def _json(data: bytes) -> Any:  # noqa: ANN401 - JSON
     if is_nested_deeply(data):
         raise ValueError("nested too deeply")
     return json.loads(data)
+
+
+def _require_plain(answer: "httpx2.Response") -> None:
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise BadAnswer
 
 
 class Client(Protocol):
@@ -232,7 +241,9 @@ class HttpClient:
         number: int | None = None
         changes: list[dict[str, Any]] | None = None
         try:
-            async with self._http.stream("GET", f"{self._url}/v1/events?start={start}", timeout=None) as answer:
+            url = f"{self._url}/v1/events?start={start}"
+            async with self._http.stream("GET", url, headers=PLAIN, timeout=None) as answer:
+                _require_plain(answer)
                 async for line in answer.aiter_lines():
                     with _sound():
                         if line.startswith("id: "):
@@ -249,16 +260,15 @@ class HttpClient:
     async def _call(self, method: str, path: str, body: bytes = b"") -> Any:  # noqa: ANN401 - JSON, which the caller checks
         import httpx2
 
-        headers = {"Content-Type": "application/json"} if body else {}
+        headers = PLAIN | ({"Content-Type": "application/json"} if body else {})
         data = bytearray()
         try:
             async with self._http.stream(method, self._url + path, content=body, headers=headers) as answer:
+                _require_plain(answer)
                 async for chunk in answer.aiter_bytes():
                     data += chunk
                     if len(data) > ANSWER_BYTES:
                         raise BadAnswer
-        except httpx2.DecodingError as error:
-            raise BadAnswer from error
         except httpx2.TransportError as error:
             raise Unreachable from error
         with _sound():

@@ -1,6 +1,7 @@
 """A client of a store that is none, or that answers nonsense: one error that says so, whatever it sends."""
 
 import asyncio
+import gzip
 
 import httpx2
 import pytest
@@ -55,6 +56,22 @@ def test_nonsense_is_one_error(question, answer, status) -> None:
 def test_so_is_a_stream_of_nonsense(stream) -> None:
     with pytest.raises(BadAnswer):
         ask("events", stream)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_packed_answer_is_never_unpacked(question) -> None:
+    packed = gzip.compress(b'id: 1\ndata: [{"status": "open"}]\n')
+
+    def answer(request):
+        assert request.headers["accept-encoding"] == "identity"
+        return httpx2.Response(200, stream=httpx2.ByteStream(packed), headers={"Content-Encoding": "gzip"})
+
+    async def play():
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            await QUESTIONS[question](HttpClient("http://store", http))
+
+    with pytest.raises(BadAnswer):
+        asyncio.run(play())
 
 
 def test_silence_in_a_stream_is_passed_over() -> None:
