@@ -9,7 +9,7 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: help demo test soak-meter check format bench bench-ledger bench-meter bench-bidstore soak-bidstore soak-chaos privacy fuzz artifacts \
+.PHONY: help demo test soak-meter check format bench bench-ledger bench-meter bench-bidstore soak-bidstore soak-operating soak-chaos privacy fuzz artifacts \
 	forge slither lock clean
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-meter  private statements and meters beside a named reference (minutes)"
 	@echo "make bench-bidstore  the bid store beside numpy and HiGHS"
 	@echo "make soak-bidstore   20 000 orders by 200 clients on three replicas that are killed (minutes)"
+	@echo "make soak-operating  docs/operating.md line by line, a trade by hand, tors that are killed (minutes)"
 	@echo "make soak-chaos      a village in which everything goes wrong, and its audit; SEED=N repeats a run (minutes)"
 	@echo "make privacy    a day of 18 homes, and whether adversaries link its notes better than the gate"
 	@echo "make fuzz       random transactions to both ledgers, for longer; SEED=N repeats a run"
@@ -94,6 +95,9 @@ STEPS ?= 20000
 fuzz: $(DEV)
 	@echo "SEED=$(SEED) STEPS=$(STEPS)"
 	PETRA_FUZZ=$(SEED) PETRA_FUZZ_STEPS=$(STEPS) $(BIN)/python -m pytest -n auto tests/differential
+
+soak-operating: $(DEV)
+	$(BIN)/python -m pytest -m soak tests/e2e/test_operating.py tests/e2e/test_wallet_trade.py tests/e2e/test_tor_keeper.py
 
 soak-chaos: $(DEV)
 	@echo "SEED=$(SEED)"

@@ -130,6 +130,7 @@ def page() -> str:
     return text
 
 
+@pytest.mark.soak
 def test_the_page_leads_to_a_home_with_notes(operator) -> None:
     *setting_up, looking = blocks(page())
     for block in setting_up:

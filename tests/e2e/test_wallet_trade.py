@@ -3,6 +3,8 @@
 import json
 import sys
 
+import pytest
+
 from assets.orders import Side
 from tests.e2e.test_wallet import world_of as world_of
 from tests.e2e.wallet_world import GATE_S, SEED_WAIT_S
@@ -10,6 +12,7 @@ from tests.e2e.wallet_world import GATE_S, SEED_WAIT_S
 WINDOW = 2
 
 
+@pytest.mark.soak
 def test_one_window_by_hand_is_mixed_traded_and_deposited_and_then_it_stops(world_of) -> None:
     world = world_of(-1, 1)
     world.wallet_run = (sys.executable, "-u", "-m", "petra", "wallet", "trade")
