@@ -1,4 +1,4 @@
-"""The committed artifact: ABI and bytecode of the ledger contract, with its selectors and topics."""
+"""The committed artifacts: ABI and bytecode of each contract; of the ledger's, its selectors and topics as well."""
 
 import json
 from functools import cache
@@ -9,9 +9,9 @@ from assets.hashing import keccak
 
 
 @cache
-def load() -> dict[str, Any]:
-    """The artifact that ``python -m contracts.compile --write`` wrote."""
-    text = resources.files("contracts").joinpath("artifacts/PetraLedger.json").read_text(encoding="utf-8")
+def load(contract: str = "PetraLedger") -> dict[str, Any]:
+    """The artifact of ``contract`` that ``python -m contracts.compile --write`` wrote."""
+    text = resources.files("contracts").joinpath(f"artifacts/{contract}.json").read_text(encoding="utf-8")
     artifact: dict[str, Any] = json.loads(text)
     return artifact
 

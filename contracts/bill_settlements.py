@@ -1,10 +1,8 @@
 """The contract BillSettlements: bills marked as settled on the chain and their credit freed, in one transaction."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
 from assets.commitments.statement import SignedPrivateStatement, total_words
@@ -14,6 +12,7 @@ from assets.keys import Address, Digest
 from assets.transactions import Regulate, Signed
 from assets.words import address_word
 from contracts import artifact, relayer
+from contracts.encoding import hex_string
 from contracts.errors import NodeError, RelayError
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class BillSettlements:
         Raises :class:`~contracts.errors.RelayError` if the deployment fails: the verifier is another ledger's.
         """
         code = bytes.fromhex(load()["bytecode"][2:]) + address_word(ledger) + address_word(verifier)
-        transaction: TxParams = {"data": _hex(code), "gas": DEPLOYMENT_GAS}
+        transaction: TxParams = {"data": hex_string(code), "gas": DEPLOYMENT_GAS}
         (receipt,) = relayer.choose(w3).send(w3, [transaction])
         made = receipt["contractAddress"]
         if receipt["status"] != 1 or made is None:
@@ -72,7 +71,7 @@ class BillSettlements:
         :class:`NotSettled` for whatever the contracts refuse; nothing has happened then.
         """
         data = encode_settle(bills, regulation)
-        call: TxParams = {"to": self._to, "data": _hex(data)}
+        call: TxParams = {"to": self._to, "data": hex_string(data)}
         try:
             needed = self._w3.eth.estimate_gas(call)
         except Exception as refused:  # every node and provider has errors of its own
@@ -96,7 +95,7 @@ class BillSettlements:
         from eth_abi.abi import decode, encode
 
         data = _selector(name) + encode(kinds, values)
-        return decode(answers, bytes(self._w3.eth.call({"to": self._to, "data": _hex(data)})))
+        return decode(answers, bytes(self._w3.eth.call({"to": self._to, "data": hex_string(data)})))
 
 
 def encode_settle(bills: Sequence[SignedPrivateStatement], regulation: Signed[Regulate]) -> bytes:
@@ -149,12 +148,9 @@ def _reason(refused: Exception) -> str:
     return "a contract refused without a reason"
 
 
-@cache
 def load() -> dict[str, Any]:
-    """The artifact that ``python -m contracts.compile --write`` wrote."""
-    text = resources.files("contracts").joinpath("artifacts/BillSettlements.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    """The artifact of the contract, as in :func:`contracts.artifact.load`."""
+    return artifact.load("BillSettlements")
 
 
 @cache
@@ -169,9 +165,3 @@ def _errors() -> dict[bytes, str]:
 def _selector(name: str) -> bytes:
     (entry,) = [e for e in load()["abi"] if e["type"] == "function" and e["name"] == name]
     return keccak(artifact.signature(entry).encode())[:4]
-
-
-def _hex(data: bytes) -> Any:  # noqa: ANN401 - web3 wants its own string type
-    from eth_typing import HexStr
-
-    return HexStr("0x" + data.hex())

@@ -8,7 +8,7 @@ an array longer than the call, is an :class:`~assets.errors.EncodingError`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from assets.errors import EncodingError
 from assets.groups import Groups
@@ -32,6 +32,9 @@ from assets.transactions import (
 )
 from assets.words import address_word, exactly, uint, word
 from contracts import artifact
+
+if TYPE_CHECKING:
+    from eth_typing import HexStr
 
 SELECTOR, WORD = 4, 32
 """Bytes of a function selector, and of a word of the ABI."""
@@ -331,3 +334,10 @@ class _Reader:
 
     def _price(self, at: int) -> PriceChange:
         return PriceChange(self.uint(at, 64), self.uint(at + WORD, 64), self.uint(at + 2 * WORD, 64))
+
+
+def hex_string(data: bytes) -> "HexStr":
+    """``data`` as JSON-RPC writes it: ``0x`` and digits."""
+    from eth_typing import HexStr
+
+    return HexStr("0x" + data.hex())

@@ -40,7 +40,6 @@ from contracts.sync.store import LogRecord, LogStore, MemoryStore
 from contracts.views import Views
 
 if TYPE_CHECKING:
-    from eth_typing import HexStr
     from web3 import Web3
     from web3.types import BlockData, TxParams, TxReceipt
 
@@ -119,7 +118,10 @@ class EvmLedger:
         relay_by = relay_by or relayer.choose(w3)
         arguments = word(grid.genesis_s) + word(grid.interval_s) + address_word(dso)
         limit = w3.eth.get_block("latest")["gasLimit"]
-        transaction: TxParams = {"data": _hex(artifact.bytecode() + arguments), "gas": min(DEPLOYMENT_GAS, limit)}
+        transaction: TxParams = {
+            "data": encoding.hex_string(artifact.bytecode() + arguments),
+            "gas": min(DEPLOYMENT_GAS, limit),
+        }
         (receipt,) = relay_by.send(w3, [transaction], patience)
         address = receipt["contractAddress"]
         if receipt["status"] != 1 or address is None:
@@ -265,7 +267,7 @@ class EvmLedger:
         # A settlement answers for its fills itself, so a lone one needs no relay around it.
         lone = len(relay) == 1 and isinstance(tx := relay[0].signed.tx, Settle) and 1 <= len(tx.fills) <= MAX_FILLS
         data = relay[0].data if lone else encoding.encode_relay([call.data for call in relay])
-        return {"to": self._to, "data": _hex(data), "gas": needed}
+        return {"to": self._to, "data": encoding.hex_string(data), "gas": needed}
 
     def _verdicts(self, relay: Sequence[_Call], receipt: "TxReceipt") -> list[Receipt]:
         self.transactions += 1
@@ -389,9 +391,3 @@ class EvmLedger:
 
     def _latest(self) -> "BlockData":
         return self._w3.eth.get_block("latest")
-
-
-def _hex(data: bytes) -> "HexStr":
-    from eth_typing import HexStr
-
-    return HexStr("0x" + data.hex())

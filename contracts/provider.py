@@ -42,7 +42,7 @@ class PatientProvider(HTTPProvider):
         self.patience_s = 0.0
         """How long to repeat a question; 0 while nobody knows whether there is a node at all."""
 
-    def make_request(self, method: "RPCEndpoint", params: Any) -> "RPCResponse":  # noqa: ANN401 - as web3's own - as in web3
+    def make_request(self, method: "RPCEndpoint", params: Any) -> "RPCResponse":  # noqa: ANN401 - as in web3
         """Ask, and ask again; raises :class:`~contracts.errors.NodeUnreachable` when patience ends."""
         end_s, pause_s = time.monotonic() + self.patience_s, FIRST_PAUSE_S
         while True:

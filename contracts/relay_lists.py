@@ -5,11 +5,9 @@ anything is *the* one of the ledger. That a contract's code is this program's do
 of somebody else's can leave the same code, and a list that nobody signed. So the DSO's signature is checked here again.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
 from assets.hashing import keccak
@@ -17,9 +15,11 @@ from assets.keys import ZERO_ADDRESS, Address, Digest, Signer, recover_address
 from assets.transactions import Domain
 from assets.words import address_word, word
 from contracts import artifact, relayer
+from contracts.encoding import hex_string
 from contracts.errors import NodeError, RelayError
 
 if TYPE_CHECKING:
+    from eth_typing import ChecksumAddress
     from web3 import Web3
     from web3.types import LogReceipt, TxParams
 
@@ -78,7 +78,7 @@ class RelayLists:
     def deploy(cls, w3: "Web3", ledger: Address) -> Self:
         """A new one for a ledger. Raises :class:`~contracts.errors.RelayError` if there is no ledger."""
         code = bytes.fromhex(load()["bytecode"][2:]) + address_word(ledger)
-        transaction: TxParams = {"data": _hex(code), "gas": DEPLOYMENT_GAS}
+        transaction: TxParams = {"data": hex_string(code), "gas": DEPLOYMENT_GAS}
         (receipt,) = relayer.choose(w3).send(w3, [transaction])
         made = receipt["contractAddress"]
         if receipt["status"] != 1 or made is None:
@@ -136,7 +136,7 @@ class RelayLists:
         from eth_abi.abi import encode
 
         arguments = encode(("uint64", "bytes", "bytes"), (recorded.version, recorded.data, signature))
-        call: TxParams = {"to": self._to, "data": _hex(_selector("record") + arguments)}
+        call: TxParams = {"to": self._to, "data": hex_string(_selector("record") + arguments)}
         try:
             needed = self._w3.eth.estimate_gas(call)
         except Exception as refused:  # every node and provider has errors of its own
@@ -147,15 +147,17 @@ class RelayLists:
         return recorded
 
     def _ask(self, name: str) -> bytes:
-        return bytes(self._w3.eth.call({"to": self._to, "data": _hex(_selector(name))}))
+        return bytes(self._w3.eth.call({"to": self._to, "data": hex_string(_selector(name))}))
 
 
-def _logs(w3: "Web3", since_block: int, topics: list[bytes], address: Any = None) -> "Iterator[LogReceipt]":  # noqa: ANN401
+def _logs(
+    w3: "Web3", since_block: int, topics: list[bytes], address: "ChecksumAddress | None" = None
+) -> "Iterator[LogReceipt]":
     """Events with these topics, in the order of the chain."""
     wanted: dict[str, Any] = {
         "fromBlock": since_block,
         "toBlock": "latest",
-        "topics": [_hex(topic) for topic in topics],
+        "topics": [hex_string(topic) for topic in topics],
     }
     if address is not None:
         wanted["address"] = address
@@ -185,7 +187,7 @@ def _is_signed(w3: "Web3", log: "LogReceipt", ledger: Address) -> bool:
     domain = Domain(w3.eth.chain_id, Address(bytes.fromhex(log["address"][2:])))
     signer = recover_address(list_digest(domain, version, body), signature)
     to = w3.to_checksum_address("0x" + ledger.hex())
-    named = (w3.eth.call({"to": to, "data": _hex(keccak(name)[:4])}) for name in (b"dso()", b"founder()"))
+    named = (w3.eth.call({"to": to, "data": hex_string(keccak(name)[:4])}) for name in (b"dso()", b"founder()"))
     return signer != ZERO_ADDRESS and signer in {Address(bytes(word_)[-20:]) for word_ in named}
 
 
@@ -205,12 +207,9 @@ _WORDS = {
 }
 
 
-@cache
 def load() -> dict[str, Any]:
-    """The artifact that ``python -m contracts.compile --write`` wrote."""
-    text = resources.files("contracts").joinpath("artifacts/RelayLists.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    """The artifact of the contract, as in :func:`contracts.artifact.load`."""
+    return artifact.load("RelayLists")
 
 
 @cache
@@ -228,9 +227,3 @@ def _topic() -> bytes:
 def _selector(name: str) -> bytes:
     (entry,) = [e for e in load()["abi"] if e["type"] == "function" and e["name"] == name]
     return keccak(artifact.signature(entry).encode())[:4]
-
-
-def _hex(data: bytes) -> Any:  # noqa: ANN401 - web3 wants its own string type
-    from eth_typing import HexStr
-
-    return HexStr("0x" + data.hex())

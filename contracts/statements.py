@@ -3,9 +3,7 @@
 The contract has no state. Asking it by ``eth_call`` costs nothing; a contract that settles bills would call it.
 """
 
-import json
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Self
 
 from assets.commitments.errors import BadStatement
@@ -19,6 +17,7 @@ from assets.statement import signed_word
 from assets.transactions import Domain
 from assets.words import address_word, exactly, word
 from contracts import artifact, relayer
+from contracts.encoding import hex_string
 from contracts.errors import NodeError, RelayError
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class StatementVerifier:
         if domain.chain_id != w3.eth.chain_id:
             raise ValueError(f"the ledger is on chain {domain.chain_id}, the node on chain {w3.eth.chain_id}")
         code = bytes.fromhex(load()["bytecode"][2:]) + address_word(domain.contract)
-        transaction: TxParams = {"data": _hex(code), "gas": DEPLOYMENT_GAS}
+        transaction: TxParams = {"data": hex_string(code), "gas": DEPLOYMENT_GAS}
         (receipt,) = relayer.choose(w3).send(w3, [transaction])
         made = receipt["contractAddress"]
         if receipt["status"] != 1 or made is None:
@@ -103,7 +102,7 @@ class StatementVerifier:
         return bytes(self._w3.eth.call({**self._call(data), "gas": CALL_GAS}))
 
     def _call(self, data: bytes) -> "TxParams":
-        return {"to": self._to, "data": _hex(data)}
+        return {"to": self._to, "data": hex_string(data)}
 
 
 def _refusal(s: PrivateStatement, data: bytes) -> BadStatement:
@@ -126,12 +125,9 @@ def _refusal(s: PrivateStatement, data: bytes) -> BadStatement:
 # --- Artifact and encoding -------------------------------------------------------------------------------
 
 
-@cache
 def load() -> dict[str, Any]:
-    """The artifact that ``python -m contracts.compile --write`` wrote."""
-    text = resources.files("contracts").joinpath("artifacts/StatementVerifier.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    """The artifact of the contract, as in :func:`contracts.artifact.load`."""
+    return artifact.load("StatementVerifier")
 
 
 @cache
@@ -182,9 +178,3 @@ def statement_words(s: PrivateStatement) -> bytes:
         + signed_word(s.bill_nano)
         + word(s.blinding)
     )
-
-
-def _hex(data: bytes) -> Any:  # noqa: ANN401 - web3 wants its own string type
-    from eth_typing import HexStr
-
-    return HexStr("0x" + data.hex())

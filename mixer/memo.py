@@ -23,7 +23,7 @@ _caches: list[Callable[[], None]] = []
 @contextmanager
 def shared_work() -> Iterator[None]:
     """Meanwhile, the members of this process share what each would find in the same public data."""
-    global _sharing  # noqa: PLW0603
+    global _sharing  # noqa: PLW0603 - one count for the process, as its caches are the process's
     _sharing += 1
     try:
         yield

@@ -37,7 +37,7 @@ class PublicationStore:
         It may be refused because it comes too early, and be good later: its place is then behind all others.
         """
         how = "REPLACE" if verdict == BOOKED else "IGNORE"
-        insert = f"INSERT OR {how} INTO publications VALUES (NULL, ?, ?, ?)"  # noqa: S608 - constants
+        insert = f"INSERT OR {how} INTO publications VALUES (NULL, ?, ?, ?)"  # noqa: S608 - one of two constants, above; what came from outside is bound
         self._db.execute(insert, (body, received_s, verdict))
 
     def verdict(self, body: bytes) -> str | None:

@@ -230,7 +230,7 @@ def clock(
                 silent = True
             # A block that took long delays the next one; missed ones are not made up for.
             next_s = max(next_s + tick_ms / 1000, time.monotonic())
-            time.sleep(max(0.0, next_s - time.monotonic()))
+            time.sleep(max(0.0, next_s - time.monotonic()))  # the pace of the blocks is what this command is for
 
 
 @app.command()

@@ -158,7 +158,7 @@ def join(
             with joined(folder, recorded, socks_port) as here:
                 print(json.dumps({"socks": f"127.0.0.1:{here.socks_port}", "version": here.version}), flush=True)
                 while True:
-                    time.sleep(CHECK_S)
+                    time.sleep(CHECK_S)  # nothing tells when a consensus changes: it is asked for
                     here.check()
         except KeyboardInterrupt:
             typer.echo("left the network", err=True)

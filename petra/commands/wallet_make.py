@@ -20,7 +20,10 @@ from petra.commands.wallet_options import (
 )
 
 if TYPE_CHECKING:
+    from assets.orders import SignedOrder
+    from bidstore.posting import NoteClass
     from petra.prosumer.folder import WalletFolder
+    from petra.prosumer.overview import View
     from petra.prosumer.restoring import Found
     from petra.prosumer.seed import HomeSeed, SeedPhrase
 
@@ -195,11 +198,10 @@ def _find(folder: "WalletFolder", secrets: "HomeSeed") -> tuple[dict[str, Any], 
         state.close()
 
 
-def _search_book(folder: "WalletFolder", seen: Any) -> "Found | None":  # noqa: ANN401 - a View
+def _search_book(folder: "WalletFolder", seen: "View") -> "Found | None":
     import asyncio
     from random import SystemRandom
 
-    from bidstore.posting import NoteClass
     from bidstore.service.client import HttpClient, Refused, Unreachable
     from petra.prosumer.daemon import schedule_of
     from petra.prosumer.reach import Unserved, first_that_answers, open_reach
@@ -213,8 +215,8 @@ def _search_book(folder: "WalletFolder", seen: Any) -> "Found | None":  # noqa: 
     warn_if_direct(config.transport)
     classes = open_classes(seen.account, config.standard_set.note_power_w, schedule_of(config, None), seen.now_s)
 
-    async def book(note_class: NoteClass) -> Any:  # noqa: ANN401 - signed orders
-        async def at(url: str) -> Any:  # noqa: ANN401
+    async def book(note_class: "NoteClass") -> "tuple[SignedOrder, ...]":
+        async def at(url: str) -> "tuple[SignedOrder, ...]":
             async with reach.client() as http:
                 return await HttpClient(url, http).open_orders(note_class)
 
