@@ -1,7 +1,10 @@
 """What a village is like: the options of ``petra village up``."""
 
+import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 TRANSPORTS = ("http", "tor")
@@ -86,11 +89,19 @@ class Options:
 
 
 def parse_replace(texts: list[str]) -> dict[str, str]:
-    """``NAME=COMMAND`` options as a mapping. Raises ``ValueError``."""
+    """``NAME=COMMAND`` options as a mapping, with absolute paths: a process has a folder of its own.
+
+    Raises ``ValueError``, also for a program that is not there.
+    """
     found: dict[str, str] = {}
     for text in texts:
         name, equals, command = text.partition("=")
         if not equals or not name or not command.strip() or name in found:
             raise ValueError(f"--replace {text!r} is no NAME=COMMAND; write meter3='python mine.py', each name once")
-        found[name] = command
+        program, *arguments = shlex.split(command)
+        path = shutil.which(program)
+        if path is None:
+            raise ValueError(f"--replace {text!r}: there is no program {program!r} here or in the PATH; give its path")
+        words = [path, *arguments]
+        found[name] = shlex.join(str(Path(word).absolute()) if Path(word).is_file() else word for word in words)
     return found

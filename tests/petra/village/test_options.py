@@ -1,6 +1,7 @@
 """A village's options: what is refused, and that they come back from JSON."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,22 @@ def test_other_json_is_refused(values) -> None:
 
 
 def test_programs_are_replaced_by_name() -> None:
-    assert parse_replace(["meter3=python a.py --x=1"]) == {"meter3": "python a.py --x=1"}
+    assert parse_replace(["meter3=/bin/sh -c 'exit 1' --x=1"]) == {"meter3": "/bin/sh -c 'exit 1' --x=1"}
+
+
+def test_relative_paths_of_a_replacement_are_those_of_whoever_types_them(tmp_path: Path, monkeypatch) -> None:
+    program, script = tmp_path / "bin" / "mine", tmp_path / "a b.py"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    script.touch()
+    monkeypatch.chdir(tmp_path)
+    assert parse_replace(["meter3=bin/mine 'a b.py' -m petra"]) == {"meter3": f"{program} '{script}' -m petra"}
+
+
+def test_a_replacement_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="no program 'bin/mine' here"):
+        parse_replace(["meter3=bin/mine"])
 
 
 @pytest.mark.parametrize("texts", [["meter3"], ["=python"], ["meter3="], ["a=b", "a=c"]])
