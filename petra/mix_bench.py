@@ -19,7 +19,7 @@ from mixer.mixing import play
 from mixer.protocol import MAX_PEERS, MIN_PEERS
 from mixer.session import MixSession
 from petra.boards import sender_of, view_of
-from petra.mix_cheats import CheatingEngine
+from petra.mix_cheats import DEVIATIONS, CheatingEngine
 from petra.transports import Played, Table, Transport
 
 HEADER = (
@@ -127,7 +127,8 @@ def table_of(engine_name: str, members: int, silent: int = 0, timeout_s: int = 3
     session = MixSession(_DOMAIN, 0, tuple(sorted(notes, key=lambda note: note.id)), _ORIGIN)
     seats = tuple(Seat(key_of[owner], lambda: keys.fresh().address) for owner in session.owners[silent:])
     if cheat:
-        engine = CheatingEngine(engine, session.owners[silent + len(seats) // 2], cheat)
+        deviations = {session.owners[silent + len(seats) // 2]: DEVIATIONS[cheat]}
+        engine = CheatingEngine(engine, deviations.get)
     return Table(session, engine, rules, seats)
 
 

@@ -1,6 +1,7 @@
-"""Members that break a mix on purpose, so that a bench shows who is excluded and why. For throw-away notes only.
+"""Members that break a mix on purpose, so that benches and faults show who is excluded. For throw-away notes only.
 
-The cheat is an honest player whose messages are changed on their way out, signed as if it had meant them.
+The cheat is an honest player whose messages are changed on their way out, signed as if it had meant them. The same for
+every engine.
 """
 
 import secrets
@@ -16,9 +17,10 @@ from mixer.engine import Engine, Outcome, Player, Run, Watcher
 
 Sent = envelope.Envelope | message.Message
 Rewrite = Callable[[Sent, SigningKey], tuple[bytes, ...]]
+"""From a message that is due, and the cheat's key, to what is posted in its place."""
 
 
-def _again(sent: Sent, payload: bytes, key: SigningKey) -> bytes:
+def again(sent: Sent, payload: bytes, key: SigningKey) -> bytes:
     """The message with another payload, signed."""
     if isinstance(sent, envelope.Envelope):
         return envelope.seal(sent.log, sent.run, sent.phase, sent.sender, sent.previous, payload, key).encoded
@@ -27,6 +29,11 @@ def _again(sent: Sent, payload: bytes, key: SigningKey) -> bytes:
 
 def _flipped(payload: bytes) -> bytes:
     return payload[:-1] + bytes([payload[-1] ^ 1])
+
+
+def is_first(sent: Sent) -> bool:
+    """Whether a member introduces itself with it."""
+    return _is(sent, *_FIRST)
 
 
 def _is(sent: Sent, shuffle: set[protocol.Phase], dice: set[dicemix.Phase]) -> bool:
@@ -40,15 +47,15 @@ _SIGNING = {protocol.Phase.SIGNING}, {dicemix.Phase.SIGNING}
 
 def _equivocate(sent: Sent, key: SigningKey) -> tuple[bytes, ...]:
     other = sent.payload[: protocol.PUBLIC_KEY_BYTES] + secrets.token_bytes(32) + sent.payload[65:]
-    return (sent.encoded, _again(sent, other, key)) if _is(sent, *_FIRST) else (sent.encoded,)
+    return (sent.encoded, again(sent, other, key)) if is_first(sent) else (sent.encoded,)
 
 
 def _short(sent: Sent, key: SigningKey) -> tuple[bytes, ...]:
-    return (_again(sent, sent.payload[:-1], key) if _is(sent, *_FIRST) else sent.encoded,)
+    return (again(sent, sent.payload[:-1], key) if is_first(sent) else sent.encoded,)
 
 
 def _garbled(sent: Sent, key: SigningKey) -> tuple[bytes, ...]:
-    return (_again(sent, _flipped(sent.payload), key) if _is(sent, *_HIDDEN) else sent.encoded,)
+    return (again(sent, _flipped(sent.payload), key) if _is(sent, *_HIDDEN) else sent.encoded,)
 
 
 def _refuse(sent: Sent, key: SigningKey) -> tuple[bytes, ...]:
@@ -56,7 +63,7 @@ def _refuse(sent: Sent, key: SigningKey) -> tuple[bytes, ...]:
 
 
 def _wrong_signature(sent: Sent, key: SigningKey) -> tuple[bytes, ...]:
-    return (_again(sent, bytes(len(sent.payload)), key) if _is(sent, *_SIGNING) else sent.encoded,)
+    return (again(sent, bytes(len(sent.payload)), key) if _is(sent, *_SIGNING) else sent.encoded,)
 
 
 DEVIATIONS: dict[str, Rewrite] = {
@@ -71,11 +78,10 @@ DEVIATIONS: dict[str, Rewrite] = {
 
 @dataclass(frozen=True, slots=True)
 class CheatingEngine:
-    """``inner`` for everybody but the owner ``cheat``, whose messages go through a deviation."""
+    """``inner``, whose members' messages go through what ``deviation`` says for their owner; ``None``: honest."""
 
     inner: Engine
-    cheat: Address
-    deviation: str
+    deviation: Callable[[Address], Rewrite | None]
 
     @property
     def name(self) -> str:
@@ -84,11 +90,11 @@ class CheatingEngine:
 
     def play(self, run: Run, key: SigningKey, output: Address) -> Player:
         """A member of ``run``."""
-        player = self.inner.play(run, key, output)
-        return _Cheat(player, key, DEVIATIONS[self.deviation]) if key.address == self.cheat else player
+        player, rewrite = self.inner.play(run, key, output), self.deviation(key.address)
+        return player if rewrite is None else _Cheat(player, key, rewrite)
 
     def watch(self, run: Run) -> Watcher:
-        """A reader of ``run``."""
+        """A reader of ``run``, who has nothing to cheat with."""
         return self.inner.watch(run)
 
 

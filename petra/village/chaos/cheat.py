@@ -7,7 +7,8 @@ the manner that the file names.
 import sys
 from pathlib import Path
 
-from petra.village.chaos.manners import MANNERS, CheatingEngine
+from petra.mix_cheats import CheatingEngine, Rewrite
+from petra.village.chaos.manners import MANNERS
 
 FILE = "cheat"
 COMMAND = "petra.village.chaos.cheat"
@@ -24,13 +25,12 @@ def set_manner(folder: Path, manner: str | None) -> None:
         fresh.replace(path)
 
 
-def manner_in(folder: Path) -> str | None:
-    """How the wallet is to cheat now."""
+def manner_in(folder: Path) -> Rewrite | None:
+    """How the wallet is to cheat now; ``None``: not."""
     try:
-        manner = (folder / FILE).read_text(encoding="utf-8").strip()
+        return MANNERS.get((folder / FILE).read_text(encoding="utf-8").strip())
     except OSError:
         return None
-    return manner if manner in MANNERS else None
 
 
 def run(folder: Path) -> None:
@@ -42,7 +42,7 @@ def run(folder: Path) -> None:
     honest = choice.engine_for
 
     def engine_for(members: int, *, name: str | None = None) -> Engine:
-        return CheatingEngine(honest(members, name=name), lambda: manner_in(folder))
+        return CheatingEngine(honest(members, name=name), lambda owner: manner_in(folder))
 
     choice.engine_for = engine_for
     app(["wallet", "run", str(folder), "--password-file", str(folder / "passphrase")], prog_name="petra")

@@ -16,6 +16,7 @@ import pytest
 from petra.village.chaos import cheat, disk
 from petra.village.chaos.faults import fault_of
 from petra.village.chaos.kinds import Kind, Planned
+from petra.village.chaos.manners import MANNERS
 from petra.village.chaos.recovery import chain_mark, is_further, mark_of, meter_mark, wallet_mark
 from petra.village.chaos.run import Chaos, Pace, cast_of, time_left_ms, until_delivered
 from petra.village.links import Link, read_links, write_links
@@ -185,7 +186,7 @@ def test_a_wallet_is_told_how_to_cheat_and_to_stop(tmp_path) -> None:
     fault = fault_of(tmp_path, planned(Kind.CHEAT, manner="silent"))
     assert cheat.manner_in(tmp_path / "wallet3") is None
     fault.inject()
-    assert cheat.manner_in(tmp_path / "wallet3") == "silent"
+    assert cheat.manner_in(tmp_path / "wallet3") is MANNERS["silent"]
     fault.heal()
     fault.heal()
     assert cheat.manner_in(tmp_path / "wallet3") is None
