@@ -134,6 +134,7 @@ class Agent:
         self._tasks: set[asyncio.Task[None]] = set()
         self._mixes: dict[int, set[asyncio.Task[None]]] = {}
         self._to_record: list[tuple[NoteId, Signed[Transact]]] = []
+        self._going_back: set[NoteId] = set()
         self._begun: set[Step] = set()
         self._moments: dict[Digest, int] = {}
         self._settled_at = -1
@@ -225,7 +226,7 @@ class Agent:
         self._post_due(t, now_s)
         for _, mix in self._to_record:
             if self._carrier.wants(mix):
-                self._start("relay", self._carry(mix, None))
+                self._start("relay", self._record(mix))
         self._note_settled(t, now_s)
         self._begun = {step for step in self._begun if step.window >= t - 1}
         self._carrier.forget()
@@ -258,9 +259,10 @@ class Agent:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _carry(self, signed: Signed[Transact], part: str | None) -> None:
+    async def _record(self, mixed: Signed[Transact]) -> None:
+        """Hand a mix in, as its other members do."""
         await self._verify()
-        await self._carrier.carry(signed, part)
+        await self._carrier.carry(mixed)
 
     async def _verify(self) -> None:
         """See to it that the way is what it is said to be; what was found holds for half a minute."""
@@ -311,7 +313,7 @@ class Agent:
         if mixed is not None:
             own_note = next(n.id for n in own.session.inputs if n.note.owner == own.owner)
             self._to_record.append((own_note, mixed))
-            await self._carry(mixed, None)
+            await self._record(mixed)
             self.troubles.works("board")
 
     # --- Offering -----------------------------------------------------------------------------------------
@@ -434,6 +436,7 @@ class Agent:
                 self.troubles.failed("bidstore", refusal)
         except Exception:
             await asyncio.sleep(self._home.repost_s)
+            self._moments.pop(order_id, None)  # at the end of an outage, orders of one home would come together
             raise
         finally:
             self._busy.discard(order_id)
@@ -448,8 +451,19 @@ class Agent:
             self._returning.add(window)
             self._say("deposit", window)
         for signed in moves:
-            if self._carrier.wants(signed):
-                self._start("deposit", self._carry(signed, "deposit"))
+            if signed.tx.inputs[0].id not in self._going_back and self._carrier.wants(signed):
+                self._going_back.add(signed.tx.inputs[0].id)
+                self._start("deposit", self._return(signed))
+
+    async def _return(self, signed: Signed[Transact]) -> None:
+        note, taken = signed.tx.inputs[0].id, False
+        try:
+            await self._verify()
+            taken = await self._carrier.carry(signed, "deposit")
+        finally:
+            self._going_back.discard(note)
+            if not taken:
+                self._depositing.postpone(note)
 
     def _too_late(self, note: IssuedNote, window: int) -> None:
         if note.id not in self._late:

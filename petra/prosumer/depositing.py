@@ -60,6 +60,10 @@ class Depositing:
                         found.append(move(self._domain, note, to, self._keychain.key(note.note.owner)))
         return found
 
+    def postpone(self, note: NoteId) -> None:
+        """Choose another moment: after an outage, what was due meanwhile would go out together, and be one home's."""
+        self._moments.pop(note, None)
+
     def _moment_s(self, note: IssuedNote, window: int, now_s: int) -> int:
         moment_s = self._moments.get(note.id)
         if moment_s is None:

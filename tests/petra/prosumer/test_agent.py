@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from assets.ledger import SpecLedger
 from assets.orders import Side
 from contracts.errors import NodeUnreachable, Reorganised
@@ -340,6 +342,65 @@ def test_after_an_absence_orders_do_not_come_all_at_once() -> None:
         away.start()
         await world.look()
         assert len(world.services.postings) - posted < 6
+        for home in world.homes:
+            await home.kill()
+
+    asyncio.run(scene())
+
+
+def cut_off(world):
+    """From now on no service is reached."""
+
+    def not_tor():
+        raise NodeUnreachable("not Tor")
+
+    whole = world.services.verify
+    world.services.verify, world.services.down = not_tor, {"bidstore", "other", "relay"}
+
+    def mend():
+        world.services.verify, world.services.down = whole, set()
+
+    return mend
+
+
+def test_after_an_outage_orders_do_not_come_all_at_once() -> None:
+    world = World(-6, 0, notes=6)
+    first = world.homes[0]
+
+    async def scene():
+        world.start()
+        while not first.state.kept("plan"):
+            await world.to(world.ledger.now_s + 1, windows=ONE)
+        mend = cut_off(world)
+        posted = len(world.services.postings)
+        await world.to(max(planned.moment_s for planned in first.agent._plans.of(2)) + 1, windows=ONE)
+        mend()
+        await world.look()
+        assert len(world.services.postings) - posted < (6 - posted) // 2
+        await world.to(TIMES.gate_closes_s(2) - 1, windows=ONE)
+        assert len(world.services.postings) == 6
+        for home in world.homes:
+            await home.kill()
+
+    asyncio.run(scene())
+
+
+def test_after_an_outage_notes_do_not_go_back_all_at_once() -> None:
+    world = World(0, 0, notes=6)
+
+    def returned():
+        return len({s.tx.inputs[0].id for s in world.services.handed if len(s.tx.inputs) == 1})
+
+    async def scene():
+        world.start()
+        await world.to(TIMES.deposit_s(2), windows=ONE)
+        before, mend = returned(), cut_off(world)
+        await world.to(TIMES.deposit_s(2) + (TIMES.overdue_s(2) - TIMES.deposit_s(2)) // 4 + 1, windows=ONE)
+        mend()
+        await world.look()
+        assert returned() - before < 18
+        await world.to(TIMES.overdue_s(2), windows=ONE)
+        assert returned() == 36
         for home in world.homes:
             await home.kill()
 
