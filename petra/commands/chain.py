@@ -188,16 +188,22 @@ def dev(
     kept = _log_kept_on_error() if log is None else nullcontext(log)
     with one_sentence_errors(), _until_stopped(), kept as said:
         from contracts import anvil
+        from contracts.anvil_state import AnvilState
 
         if state is not None and not state.absolute().parent.is_dir():  # anvil would run, and keep nothing
             raise ValueError(f"--state {state} lies in no folder; make {state.parent} first")
         # A pruned chain cannot be kept in a file.
         options = ["--prune-history"] if state is None else ["--state", str(state), "--state-interval", "1"]
+        kept_state = None if state is None else AnvilState(state)
+        if kept_state is not None:
+            kept_state.restore()
         child, url = anvil.start(said, port, options)
         try:
             typer.echo(f"anvil answers at {url}; Ctrl-C ends it")
             while child.running:
                 time.sleep(0.2)
+                if kept_state is not None:
+                    kept_state.keep()
             raise OSError(f"anvil ended ({child.last_words()}); see {said}")
         finally:
             child.stop()

@@ -79,7 +79,8 @@ class Plan:
         command += ["--state", str(self.layout.chain_state), "--state-interval", str(STATE_S)]
         # Also when it is started again: without it, anvil takes the machine's time for that of the block before.
         command += ["--timestamp", str(timestamp_s)]
-        return Program("chain", "chain", tuple(command), port=port, address=self.node)
+        state = self.layout.chain_state
+        return Program("chain", "chain", tuple(command), port=port, address=self.node, chain_state=state)
 
     def clock(self) -> Program:
         """Makes the blocks."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Program:
     """As whom it runs, if the supervisor is root."""
     task: bool = False
     """It ends by itself when its work is done."""
+    chain_state: Path | None = None
+    """Where anvil keeps its chain: a file of which there has to be a whole copy (:mod:`contracts.anvil_state`)."""
     patience_s: float = 90
     """How long it may take to be ready before it is started again."""
 

@@ -33,6 +33,7 @@ def ledger_of(layout: Layout, state: VillageState) -> Iterator["EvmLedger"]:
     Raises ``ValueError`` or ``OSError`` that says what is missing.
     """
     from contracts import anvil, deployments, nodes
+    from contracts.anvil_state import AnvilState
 
     recorded = None
     if "chain_id" in state.facts:
@@ -48,9 +49,13 @@ def ledger_of(layout: Layout, state: VillageState) -> Iterator["EvmLedger"]:
     if not layout.chain_state.exists():
         raise ValueError(f"{layout.chain_state} is missing: the chain is lost; nothing can be reported")
     with tempfile.TemporaryDirectory(prefix="petra-village-chain-") as aside:
-        kept = Path(aside) / "state.json"
-        shutil.copyfile(layout.chain_state, kept)
-        options = ["--no-mining", "--load-state", str(kept)]
+        kept = AnvilState(Path(aside) / "state.json")
+        original = AnvilState(layout.chain_state)
+        shutil.copyfile(original.path, kept.path)
+        if original.copy.exists():
+            shutil.copyfile(original.copy, kept.copy)
+        kept.restore()
+        options = ["--no-mining", "--load-state", str(kept.path)]
         child, url = anvil.start(Path(aside) / "anvil.log", pick_ports(1)[0], options)
         try:
             yield recorded.open(nodes.connect(url))

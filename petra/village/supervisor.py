@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from contracts.anvil_state import AnvilState
 from petra.village import child
 from petra.village.child import Child
 from petra.village.layout import Layout
@@ -41,6 +42,7 @@ class Watched:
         self._pause_s = FIRST_PAUSE_S
         self._again_s = 0.0
         self._log_from = 0
+        self._chain_state = None if program.chain_state is None else AnvilState(program.chain_state)
 
     @property
     def folder(self) -> Path:
@@ -65,6 +67,8 @@ class Watched:
         self._log_from = self.log.stat().st_size
         program = self.program
         try:
+            if self._chain_state is not None:
+                self._chain_state.restore()
             self.child = child.start(
                 program.name, program.command, self._layout.folder, program.env, self.log, program.user
             )
@@ -100,6 +104,8 @@ class Watched:
                 self._become(Condition.RUNNING)
             elif self._now() - self.since_s > self.program.patience_s:
                 running.send(9)
+        elif self._chain_state is not None:
+            self._chain_state.keep()
 
     def _is_there(self) -> bool:
         program = self.program
