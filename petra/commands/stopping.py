@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from types import FrameType
 
 
 def stop_event(with_parent: bool = False) -> asyncio.Event:
@@ -24,7 +25,13 @@ def stop_event(with_parent: bool = False) -> asyncio.Event:
 
 def end_as_by_ctrl_c() -> None:
     """From now on SIGTERM and a terminal that closes do what Ctrl-C does: whatever was begun is taken back first."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script's job in the background ignores Ctrl-C alone
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
     for name in ("SIGTERM", "SIGHUP"):
         number = signal.Signals[name]
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has SIGHUP ignored: that stays
-            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+            signal.signal(number, end)

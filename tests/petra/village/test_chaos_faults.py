@@ -273,7 +273,9 @@ def test_who_is_away_when_its_turn_comes_is_hit_when_it_is_back(busy, tmp_path) 
 
 
 INTERRUPTED = """
-import asyncio, sys
+import asyncio, signal, sys
+if "background" in sys.argv:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 from pathlib import Path
 from petra.commands.stopping import end_as_by_ctrl_c
 from petra.village.chaos.kinds import Kind, Planned
@@ -283,9 +285,11 @@ asyncio.run(Chaos(Path(sys.argv[1]), (Planned(Kind.PAUSE, "wallet3", 0, 60_000),
 """
 
 
-def test_who_is_told_to_end_in_the_middle_takes_back_what_it_did(busy, tmp_path) -> None:
+@pytest.mark.parametrize("job", ["foreground", "background"])
+def test_who_is_told_to_end_in_the_middle_takes_back_what_it_did(busy, tmp_path, job) -> None:
+    """A job in the background of a script ignores SIGINT."""
     (tmp_path / "clock.json").write_text(json.dumps({"real_s": time.time(), "simulated_s": 1_000, "speed": 60}))
-    chaos = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path)], stderr=subprocess.DEVNULL)
+    chaos = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path), job], stderr=subprocess.DEVNULL)
     end_s = time.monotonic() + 60
     while process_letter(busy.process.pid) != "T":
         assert time.monotonic() < end_s
