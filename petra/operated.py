@@ -34,7 +34,7 @@ from petra.homes.profile import HomeProfile, Profiles
 from petra.ledgers import SPEC_DOMAIN
 from petra.membership import mix_sessions
 from petra.microgrid import Home, Microgrid
-from petra.scenario import whole_power_w
+from petra.standard import whole_power_w
 from petra.strategy import PersistenceTrader
 from petra.wallet import Purpose, Wallet
 from smartmeter.meter import Meter

@@ -2,20 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC
-from math import gcd
 from pathlib import Path
 
-from assets.units import SECONDS_PER_HOUR, energy_wh
 from dso.tariff import Tariff
 from petra.crypto import EXECUTED
 from petra.homes.profile import Profiles
+from petra.standard import suited_set
 from smartmeter.standard_set import StandardSet
-
-TARGET_NOTE_POWER_W = 200
-"""Power of one note, before it is made to give whole watt-hours in an interval."""
-
-NOTES_PER_KIND = 2
-"""Notes of each kind in the standard set: a home can sell or buy at most this many in an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +54,19 @@ class Scenario:
         return self.profiles.interval_s
 
 
-def whole_power_w(target_w: int, interval_s: int) -> int:
-    """The power nearest above ``target_w`` whose energy per interval is a whole number of watt-hours."""
-    step_w = SECONDS_PER_HOUR // gcd(SECONDS_PER_HOUR, interval_s)
-    return -(-target_w // step_w) * step_w
-
-
 def default_scenario(profiles: Profiles, seed: int, ledger: str, tariff: Tariff) -> Scenario:
     """A scenario with the standard set that suits the interval and the tariff.
 
     Notes are equal for every home and window; one FA note pays for one energy note at the DSO's own highest price, so
     that a home that holds one can always afford a trade.
     """
-    note_power_w = whole_power_w(TARGET_NOTE_POWER_W, profiles.interval_s)
     highest_price = max(step.consumption_nano_per_wh for step in tariff.steps)
-    if highest_price == 0:
-        raise ValueError("the DSO sells at 0, so no money note would be worth anything; give it a price")
     return Scenario(
         name=profiles.source,
         ledger=ledger,
         profiles=profiles,
         seed=seed,
         tariff=tariff,
-        standard_set=StandardSet(
-            note_power_w=note_power_w,
-            epa_notes=NOTES_PER_KIND,
-            eca_notes=NOTES_PER_KIND,
-            fa_notes=NOTES_PER_KIND,
-            fa_amount_nano=energy_wh(note_power_w, profiles.interval_s) * highest_price,
-        ),
+        standard_set=suited_set(profiles.interval_s, highest_price),
         gate_s=profiles.interval_s // 2,
     )

@@ -46,6 +46,7 @@ def init(
         from contracts import deployments as files
         from contracts import nodes
         from contracts.ledger import EvmLedger
+        from petra.standard import announced_set
         from smartmeter import config, identity
 
         if (folder / config.FILE).exists():
@@ -67,7 +68,7 @@ def init(
         cost = identity.LIGHT_N if light else identity.STANDARD_N
         identity.save_secret(folder / "key.json", key, passphrase, cost)
         identity.save_secret(folder / "seed.json", seed, passphrase, cost)
-        grid = ledger.grid
+        grid, (notes, meaning) = ledger.grid, announced_set(ledger)
         (folder / config.FILE).write_text(
             _TEMPLATE.format(
                 number=number,
@@ -82,6 +83,10 @@ def init(
                 host=host,
                 port=port,
                 device_id=device_id,
+                note_power_w=notes.note_power_w,
+                per_kind=notes.epa_notes,
+                fa_amount_nano=notes.fa_amount_nano,
+                meaning=meaning,
             ),
             encoding="utf-8",
         )
@@ -308,11 +313,11 @@ poll_ms = 5000
 # every = 96
 
 [standard_set]  # the same for all homes of the microgrid
-note_power_w = 3600
-epa_notes = 2
-eca_notes = 2
-fa_notes = 2
-fa_amount_nano = 1000000
+note_power_w = {note_power_w}
+epa_notes = {per_kind}
+eca_notes = {per_kind}
+fa_notes = {per_kind}
+fa_amount_nano = {fa_amount_nano}  # {meaning}
 lead = 1
 
 [[analysers]]

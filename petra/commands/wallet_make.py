@@ -243,7 +243,8 @@ def _configuration(
     from contracts.ledger import EvmLedger
     from petra.commands.meter_run import _address
     from petra.prosumer.ledger import ReadOnly
-    from petra.prosumer.template import DEFAULT_SET, wallet_toml
+    from petra.prosumer.template import wallet_toml
+    from petra.standard import announced_set
     from smartmeter.config import FILE as METER_FILE
     from smartmeter.config import load as load_meter
 
@@ -263,7 +264,7 @@ def _configuration(
         domain=ledger.domain,
         since_block=block,
         grid=ledger.grid,
-        notes=DEFAULT_SET if known is None else known.notes,
+        notes=announced_set(ledger)[0] if known is None else known.notes,
         lead=1 if known is None else known.standard_set.lead,
         meter=None if meter is None else os.path.relpath(meter, folder),
         **asdict(services),

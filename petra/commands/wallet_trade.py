@@ -26,6 +26,7 @@ def offer(
     """Tell the wallet what to offer in one interval, in place of its strategy; its agent carries it out."""
     with one_sentence_errors():
         from assets.orders import Side
+        from assets.units import format_amount
         from dso.tariff import parse_price
         from petra.prosumer import overview
         from petra.prosumer.folder import WalletFolder
@@ -43,7 +44,7 @@ def offer(
             raise ValueError(f"a home is issued notes to {side} at most {most} of in an interval; give --notes {most}")
         most_pays = s.fa_amount_nano * 3600 // (s.note_power_w * home.config.ledger.interval_s)
         if side == "buy" and price > most_pays:
-            raise ValueError(f"one FA note pays at most {most_pays} nano per Wh of an energy note; lower --limit")
+            raise ValueError(f"an FA note pays at most {format_amount(most_pays * 1000)} USD per kWh; lower --limit")
         with overview.view(home, home.secrets(passphrase(password_file))) as seen:
             schedule = schedule_for(home)
             if interval < schedule.next_window(seen.now_s) or seen.now_s >= schedule.gate_closes_s(interval):

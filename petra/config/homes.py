@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from assets.units import energy_wh
 from petra.config.check import contract_problems, url_problems
 from petra.config.secrets import private_file, writable
 from smartmeter.config import LedgerConfig
+from smartmeter.standard_set import StandardSet
 
 
 def check_meter(path: Path, online: bool) -> Iterator[str]:
@@ -34,7 +36,7 @@ def check_meter(path: Path, online: bool) -> Iterator[str]:
         found += private_file("report.token_file", folder / config.report.token_file, made=False)
     if not writable(folder / "journal.db"):
         found.append(f"{folder} cannot be written; let the meter's user write there")
-    found += _ledger(config.ledger, online)
+    found += _ledger(config.ledger, config.notes, online)
     for problem in found:
         yield f"{path}: {problem}"
 
@@ -72,12 +74,36 @@ def check_wallet(path: Path, online: bool) -> Iterator[str]:
         found.append(f"meter: {folder / config.meter} has no meter.toml; name the folder of the home's meter")
     if not writable(folder / "state.db"):
         found.append(f"{folder} cannot be written; let the wallet's user write there")
-    found += _ledger(config.ledger, online)
+    found += _ledger(config.ledger, config.notes, online)
     for problem in found:
         yield f"{path}: {problem}"
 
 
-def _ledger(ledger: LedgerConfig, online: bool) -> Iterator[str]:
+def _ledger(ledger: LedgerConfig, notes: StandardSet, online: bool) -> Iterator[str]:
     yield from url_problems("ledger.url", ledger.url)
     if online:
-        yield from contract_problems("ledger", ledger.url, ledger.chain_id, bytes.fromhex(ledger.contract[2:]))
+        found = list(contract_problems("ledger", ledger.url, ledger.chain_id, bytes.fromhex(ledger.contract[2:])))
+        yield from found or _money(ledger, notes)
+
+
+def _money(ledger: LedgerConfig, notes: StandardSet) -> Iterator[str]:
+    """Whether an FA note pays for an energy note at all: the DSO itself pays a seller its production price."""
+    from contracts import nodes
+    from contracts.errors import NodeError
+    from contracts.ledger import EvmLedger
+    from petra.prosumer.ledger import ReadOnly
+
+    domain = ledger.domain
+    try:
+        at = EvmLedger.at(nodes.connect(ledger.url), domain.contract, ReadOnly(), ledger.since_block)
+        price = at.price_at(at.grid.index(max(at.now_s, at.grid.genesis_s)) + 1)
+    except (NodeError, ConnectionError) as error:
+        yield f"ledger: {error}"
+        return
+    energy = energy_wh(notes.note_power_w, ledger.interval_s)
+    if price is not None and notes.fa_amount_nano <= energy * price.production_nano_per_wh:
+        least = energy * price.consumption_nano_per_wh
+        yield (
+            f"standard_set: no home will ever buy, since one FA note pays less for the {energy} Wh of an energy note "
+            f"than the DSO does; give all homes fa_amount_nano = {least}"
+        )

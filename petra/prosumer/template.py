@@ -7,9 +7,6 @@ from assets.intervals import IntervalGrid
 from assets.transactions import Domain
 from smartmeter.standard_set import StandardSet
 
-DEFAULT_SET = StandardSet(3600, 2, 2, 2, 1_000_000)
-"""As in a new meter's configuration."""
-
 
 def wallet_toml(
     *,
@@ -17,7 +14,7 @@ def wallet_toml(
     domain: Domain,
     since_block: int,
     grid: IntervalGrid,
-    notes: StandardSet = DEFAULT_SET,
+    notes: StandardSet,
     lead: int = 1,
     transport: str = "tor",
     socks_port: int = 9050,

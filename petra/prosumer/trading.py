@@ -59,7 +59,7 @@ def intent(folder: WalletFolder, view: View, window: int) -> Intent:
     if told is None:
         return Intent(None, "the DSO has announced no price")
     if told.expected_net_wh is None:
-        return Intent(None, "the home's meter has no reading yet")
+        return Intent(None, "the home's meter has measured no whole interval yet")
     name = config.strategy.name or config.strategy.class_name or ""
     try:
         return Intent(load(folder).decide(told), f"strategy {name}, {told.expected_net_wh} Wh expected")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,8 +82,15 @@ def test_all_roles_start_from_their_files_and_stop_in_order(machine: Path) -> No
     assert list((machine / "desks").glob("*.json")), "petra dso init --deployments records the ledger"
     checked = CliRunner().invoke(app, ["config", "check", "--online", *(str(machine / name) for name in FILES)])
     assert checked.exit_code == 0, checked.output
-    checked = CliRunner().invoke(app, ["config", "check", "--online", str(machine / "meter" / "meter.toml")])
+    meter = machine / "meter" / "meter.toml"
+    checked = CliRunner().invoke(app, ["config", "check", "--online", str(meter)])
     assert checked.exit_code == 0, checked.output
+    right = meter.read_text()
+    meter.write_text(re.sub("fa_amount_nano = .*", "fa_amount_nano = 1000000", right))
+    checked = CliRunner().invoke(app, ["config", "check", "--online", str(meter)])
+    assert checked.exit_code == 1
+    assert "no home will ever buy" in checked.output
+    meter.write_text(right)
     running = {name: start(machine, *command, "--config", machine / name) for name, command in COMMANDS.items()}
     running["meter"] = start(machine, "meter", "run", machine / "meter", "--password-file", machine / "passphrase")
     try:

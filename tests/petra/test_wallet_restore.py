@@ -10,12 +10,15 @@ from petra.cli import app
 from petra.commands import wallet_make
 from petra.prosumer.seed import SeedPhrase
 from petra.prosumer.template import wallet_toml
+from petra.standard import suited_set
 from smartmeter.identity import KeystoreError
 
 
 def test_a_dry_run_keeps_the_phrase_under_a_passphrase_that_nobody_knows(tmp_path, monkeypatch) -> None:
     domain, grid = Domain(1, Address(b"\x07" * 20)), IntervalGrid(3600, 3600)
-    text = wallet_toml(url="http://127.0.0.1:1", domain=domain, since_block=0, grid=grid)
+    text = wallet_toml(
+        url="http://127.0.0.1:1", domain=domain, since_block=0, grid=grid, notes=suited_set(3600, 240_000)
+    )
     seen = []
 
     def look(trial, secrets):

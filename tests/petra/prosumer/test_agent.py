@@ -3,8 +3,6 @@
 import asyncio
 import threading
 
-import pytest
-
 from assets.ledger import SpecLedger
 from assets.orders import Side
 from contracts.errors import NodeUnreachable, Reorganised

@@ -10,6 +10,7 @@ from petra.cli import app
 from petra.prosumer.config import FILE, WalletConfigError, load, parse, strategy_of
 from petra.prosumer.policy import as_value, set_strategy, with_strategy
 from petra.prosumer.template import wallet_toml
+from petra.standard import suited_set
 from tests.petra.prosumer.test_config import TOML
 from tests.petra.prosumer.world import DOMAIN, GRID
 
@@ -32,6 +33,7 @@ def test_a_new_wallets_configuration_can_be_used_as_it_is(tmp_path):
         domain=DOMAIN,
         since_block=3,
         grid=GRID,
+        notes=suited_set(GRID.interval_s, 240_000),
         board='http://b"oard#0x',
         relays=["http://r"],
         meter="../m",
