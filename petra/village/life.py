@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from assets.errors import PriceInversion
 from assets.keys import ORDER, Address, SigningKey
 from petra.prosumer.seed import SeedPhrase
 from petra.scenario import Scenario
@@ -291,11 +292,39 @@ def booked(store: Path) -> int:
 
 
 def prepare(folder: Path, options: Options) -> None:
-    """An empty folder with the options in it. Raises ``ValueError`` for a folder that holds something."""
+    """An empty folder with the options in it.
+
+    Raises ``ValueError``, and makes no folder, for options that are no village and for a folder that holds something.
+    """
+    _check(options)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not empty; give a village a folder of its own")
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     write_json(folder / OPTIONS, options.to_json())
+
+
+def _check(options: Options) -> None:
+    """What can be known to fail before anything is made."""
+    from petra.strategies import NAMES
+
+    try:
+        homes.scenario(options)
+    except PriceInversion:
+        raise ValueError(
+            f"--tariff {options.tariff}: the DSO would buy dearer than it sells; give SELLS/BUYS, the dearer one first"
+        ) from None
+    if options.strategy not in NAMES:
+        raise ValueError(f"--strategy {options.strategy}: there is none; choose one of {', '.join(NAMES)}")
+    unknown = sorted(set(options.replace) - plan.process_names(options))
+    if unknown:
+        raise ValueError(f"--replace {unknown[0]}: no process is called that; choose of those of petra village status")
+    if options.chain != ANVIL:
+        from contracts import nodes
+
+        if not nodes.answers(options.chain):
+            raise ValueError(
+                f"--chain {nodes.public_url(options.chain)}: no node answers; start it, or leave it to {ANVIL}"
+            )
 
 
 def _secret() -> bytes:

@@ -26,7 +26,7 @@ from petra.village.options import ANVIL
 from petra.village.plan import gate_s
 from petra.village.reading import HomeSecrets, bills_of, covered, ledger_of, owners, secrets_of
 from petra.village.runfiles import RunFacts, write_files
-from petra.village.state import VillageState, read_state
+from petra.village.state import Phase, VillageState, read_state
 from smartmeter.billing import BillingRecord
 
 if TYPE_CHECKING:
@@ -39,11 +39,16 @@ def make_report(folder: Path) -> dict[str, Any]:
     Raises ``ValueError`` or ``OSError`` that says what is missing.
     """
     layout, state = Layout(folder.absolute()), read_state(folder)
+    ended = state.phase in (Phase.STOPPED, Phase.FAILED)
+    if not layout.of(f"wallet{state.options.homes}").exists():
+        when = "ended before its homes were made; start another" if ended else "is starting; wait until it runs"
+        raise ValueError(f"the village {when}")
     secrets = [secrets_of(layout, i) for i in range(1, state.options.homes + 1)]
     with ledger_of(layout, state) as ledger:
         intervals, records = bills_of(layout, state)
         if not intervals:
-            raise ValueError("no interval is billed by all meters yet; wait for the first bills")
+            when = "ended too early; start another" if ended else "goes on; wait for the first bills"
+            raise ValueError(f"no interval is billed by all meters, and the village {when}")
         everything = ledger.entries()
         entries = covered(everything, intervals)
         gas, stated = _gas(ledger), _stated(layout, ledger)

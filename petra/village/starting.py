@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from petra.village.life import prepare
+from petra.village.life import OPTIONS, prepare
 from petra.village.options import Options
 from petra.village.state import FILE, Phase, VillageState, alive, read_state
 
@@ -43,11 +44,23 @@ def up(folder: Path, options: Options, *, detach: bool, view: bool, say: Callabl
     except KeyboardInterrupt:
         say("ending the village")
         process.send_signal(signal.SIGTERM)
+        process.wait()
+        if not (folder / FILE).exists():  # it had not begun
+            _take_back(folder)
+            return False
     finally:
         if process.poll() is None and sys.exc_info()[0] is not None:
             process.send_signal(signal.SIGTERM)
         code = process.wait()
     return _verdict(folder, code)
+
+
+def _take_back(folder: Path) -> None:
+    """Leave no folder that the next village would be refused."""
+    for name in (OPTIONS, LOG):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _verdict(folder: Path, code: int) -> bool:

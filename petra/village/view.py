@@ -15,7 +15,7 @@ from rich.text import Text
 
 from assets.units import format_amount
 from petra.village.facts import Facts, Watcher
-from petra.village.state import Condition
+from petra.village.state import Condition, Phase
 
 LOOK_S = 1.0
 WIDTH = 120
@@ -66,6 +66,8 @@ def _head(facts: Facts) -> RenderableType:
         f"{state.phase.value}{': ' + state.message if state.message else ''}",
         f"village clock {clock} ({options.speed} s per second), interval {_or(facts.t)} of {options.intervals}",
     ]
+    if state.phase is Phase.STOPPED:
+        lines[1:] = ["its chain has ended: petra village report has clock, market and prices"]
     if facts.stage:
         lines.append(facts.stage)
     title = f"{options.homes} homes, transport {options.transport}, bid store on {options.db} x {options.replicas}"
