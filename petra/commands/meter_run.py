@@ -48,13 +48,21 @@ def init(
         from contracts.ledger import EvmLedger
         from petra.standard import announced_set
         from smartmeter import config, identity
+        from smartmeter.profile import load_all
 
         if (folder / config.FILE).exists():
             raise ValueError(f"{folder} has a meter already; choose another folder")
+        known = load_all()
+        if profile not in known:
+            names = ", ".join(sorted(known))
+            raise ValueError(f"--profile {profile}: choose of {names}; one of your own is named in {config.FILE} later")
         w3 = nodes.connect(rpc)
         recorded = files.load(w3.eth.chain_id, deployments)
         if contract is None and recorded is None:
-            raise ValueError(f"{deployments} records no ledger on chain {w3.eth.chain_id}; give --contract")
+            raise ValueError(
+                f"{deployments} records no ledger on chain {w3.eth.chain_id}; "
+                "name the DSO's folder with --deployments, or the ledger with --contract"
+            )
         if contract is None and recorded is not None:
             address, block = recorded.contract, recorded.block
         else:

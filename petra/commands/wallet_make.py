@@ -251,7 +251,10 @@ def _configuration(
     w3 = nodes.connect(rpc)
     recorded = files.load(w3.eth.chain_id, deployments)
     if contract is None and recorded is None:
-        raise ValueError(f"{deployments} records no ledger on chain {w3.eth.chain_id}; give --contract")
+        raise ValueError(
+            f"{deployments} records no ledger on chain {w3.eth.chain_id}; "
+            "name the DSO's folder with --deployments, or the ledger with --contract"
+        )
     if contract is None and recorded is not None:
         address, block = recorded.contract, recorded.block
     else:

@@ -124,7 +124,7 @@ def test_a_wallet_deleted_while_its_notes_are_mixed_and_offered_comes_back_from_
 
         before = world.json("status", folder.path, *world.access)
         assert [n["homes"] for n in before["notes"]] == [1, 1, 1, 1, 1, 2]
-        assert before["windows"][0]["mixed"] == {"EPA": 3600, "ECA": 0, "FA": 0}
+        assert before["windows"][0]["mixed"] == {"EPA": notes.note_power_w, "ECA": 0, "FA": 0}
         told = world.run("status", folder.path, "--spend", "1,6", *world.access)
         assert "these two notes become linkable if spent together" in told
         assert "there is no note 7" in world.run("status", folder.path, "--spend", "7", *world.access, code=2)
@@ -182,7 +182,7 @@ def test_offers_are_noted_for_the_agent_and_a_plan_says_what_will_be_done(world)
             "trading for interval 0 is over; the next one is 1",
         ),
         (["sell", "--interval", "1", "--notes", "3", "--limit", "0.15"], "at most 2"),
-        (["buy", "--interval", "1", "--notes", "1", "--limit", "0.25"], "pays at most 277 nano per Wh"),
+        (["buy", "--interval", "1", "--notes", "1", "--limit", "0.35"], "pays at most 0.3000 USD per kWh"),
         (["lend", "--interval", "1", "--notes", "1", "--limit", "0.15"], "to sell or to buy, not to 'lend'"),
         (["sell", "--interval", "1", "--notes", "1", "--limit", "cheap"], "is not a price"),
     ):
