@@ -1,9 +1,11 @@
 """How commands end when the user or the machine got something wrong."""
 
 import csv
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOENT
 from traceback import walk_tb
 
 import typer
@@ -29,6 +31,8 @@ def one_sentence_errors() -> Iterator[None]:
     except Exception as error:
         if _is_of_web3(error):
             text = f"the node gives no sound answer ({type(error).__name__}); check its version, or give another one"
+        elif type(error) is FileNotFoundError and error.filename is not None and error.errno == ENOENT:
+            text = f"{os.fsdecode(error.filename)} is not there; check the path"
         elif isinstance(error, ONE_SENTENCE):
             text = str(error)
         elif isinstance(error, sqlite3.Error):

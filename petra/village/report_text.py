@@ -64,9 +64,12 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
                 f"offer to settled trade, {label}: median {row['median_s']} s, 95th percentile {row['p95_s']} s "
                 f"({row['count']} orders, {found['transport']}, {found['speed']} x real time)"
             )
+    if settled["from_posting"]["count"]:
+        lines.append(
+            f"(the authors' demonstration of 2017 had a mean of {settled['authors_2017_mean_s']} s; its market matched "
+            "offers as they came, this one waits for the gate of a batch auction)"
+        )
     lines += [
-        f"(the authors' demonstration of 2017 had a mean of {settled['authors_2017_mean_s']} s; its market matched "
-        "offers as they came, this one waits for the gate of a batch auction)",
         WHO_READS,
         f"next: petra audit {found['run']}; petra village audit {Path(found['run']).parent}",
     ]

@@ -51,7 +51,7 @@ def test_mistakes_end_in_one_sentence(tmp_path):
         (("bench", "--engine", "magic"), "no engine"),
         (("bench", "--transport", "memory,pigeon"), "memory"),
         (("judge", str(log)), "mix log"),
-        (("judge", str(tmp_path / "none")), "No such file"),
+        (("judge", str(tmp_path / "none")), "is not there; check the path"),
     ):
         result = run(*args)
         assert result.exit_code == 2, (args, result.output)

@@ -172,7 +172,7 @@ def test_input_at_fault_is_one_sentence(paths, tmp_path):
         ({"meter": 77}, "no bill of meter 77"),
         ({"group": "ed25519"}, "none of alt_bn128, secp256k1"),
         ({"keystore": paths["billing"]}, "does not open"),
-        ({"billing": tmp_path / "none"}, "No such file"),
+        ({"billing": tmp_path / "none"}, "is not there; check the path"),
         ({"min-intervals": 96}, "state a longer period"),
     ):
         result = make(paths, **changed)
