@@ -5,14 +5,13 @@ Exit codes: 0 done; 1 a statement or an opening does not verify; 2 the input or 
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assets.units import format_amount
+from petra.commands.errors import one_sentence_errors
 
 if TYPE_CHECKING:
     from assets.commitments.group import Group
@@ -50,7 +49,7 @@ def make(
     password_file: Annotated[Path | None, typer.Option(help="Password of the keystore; else it is asked for.")] = None,
 ) -> None:
     """Commit to every interval of a period and open its price-weighted sum, once."""
-    with _sentences():
+    with one_sentence_errors():
         from assets.commitments.codec import openings_bytes, publication_bytes
         from petra.ledger_file import LedgerFile
         from smartmeter.commitments.blinding import BlindingSecret
@@ -97,7 +96,7 @@ def verify(
     ] = None,
 ) -> None:
     """Verify a statement as the DSO does: against its commitments and the public ledger."""
-    with _sentences():
+    with one_sentence_errors():
         from assets.commitments.codec import read_publication
         from assets.commitments.errors import BadStatement
         from assets.commitments.statement import private_digest
@@ -129,7 +128,7 @@ def judge(
     interval: Annotated[int, typer.Option(min=0, help="The interval in dispute.")],
 ) -> None:
     """Judge one interval: what the meter committed to, from the prosumer's opening."""
-    with _sentences():
+    with one_sentence_errors():
         from assets.commitments.codec import read_openings, read_publication
         from assets.commitments.dispute import judge_interval
         from assets.commitments.errors import BadStatement
@@ -160,7 +159,7 @@ def check(
     billing: Annotated[Path, typer.Option(help="The home's own bills, billing.jsonl.")],
 ) -> None:
     """Check one's own bill interval by interval: what was committed to, billed, and added up."""
-    with _sentences():
+    with one_sentence_errors():
         from assets.commitments.codec import read_openings, read_publication
         from assets.commitments.errors import BadStatement
         from petra.ledger_file import LedgerFile
@@ -248,13 +247,3 @@ def write_secret(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """What the user or the machine got wrong ends in one sentence and exit code 2, not in a traceback."""
-    try:
-        yield
-    except (ValueError, OSError, ImportError) as error:
-        typer.echo(f"petra: {error}", err=True)
-        raise typer.Exit(2) from error
