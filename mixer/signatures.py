@@ -34,7 +34,7 @@ class Signers:
         owner = self._owners[envelope.sender]
         key = self._keys[envelope.sender]
         if key is None and envelope.phase is Phase.ANNOUNCEMENT:
-            key = _claimed_key(envelope.payload, owner)
+            key = claimed_key(envelope.payload, owner)
         if key is None:
             check_address(owner, envelope.digest, envelope.signature)
         else:
@@ -42,8 +42,9 @@ class Signers:
         return key
 
 
-def _claimed_key(announcement: bytes, owner: Address) -> PublicKey | None:
-    """The public key in an announcement, if it is that of ``owner``."""
+@public
+def claimed_key(announcement: bytes, owner: Address) -> PublicKey | None:
+    """The public key with which an announcement begins, if it is that of ``owner``."""
     try:
         key = PublicKey(announcement[:PUBLIC_KEY_BYTES])
     except ValueError:

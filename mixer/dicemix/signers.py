@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from coincurve import PublicKey
 
-from assets.keys import Address, address_of
+from assets.keys import Address
 from mixer.dicemix.message import Message
-from mixer.dicemix.protocol import PUBLIC_KEY_BYTES, Phase
-from mixer.signatures import check_address, check_key
+from mixer.dicemix.protocol import Phase
+from mixer.signatures import check_address, check_key, claimed_key
 
 
 class Signers:
@@ -21,7 +21,7 @@ class Signers:
         """Raise :class:`~mixer.signatures.ForeignSignature` unless the message's sender signed it."""
         owner, key = self._owners[message.sender], self._keys[message.sender]
         if key is None and message.phase is Phase.KEYS:
-            key = _claimed(message.payload, owner)
+            key = claimed_key(message.payload, owner)
         if key is None:
             check_address(owner, message.digest, message.signature)
         else:
@@ -31,12 +31,3 @@ class Signers:
     def knows(self, index: int) -> bool:
         """Whether the peer has shown its public key."""
         return self._keys[index] is not None
-
-
-def _claimed(payload: bytes, owner: Address) -> PublicKey | None:
-    """The public key in a keys message, if it is that of ``owner``."""
-    try:
-        key = PublicKey(payload[:PUBLIC_KEY_BYTES])
-    except ValueError:
-        return None
-    return key if address_of(key) == owner else None
