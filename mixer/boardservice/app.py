@@ -41,6 +41,16 @@ HEARTBEAT_S = 15
 PACE_S = 0.02
 """Least time between two events of a stream: shorter than a message takes through an onion network."""
 
+FAN_OUT_BYTES_S = 4_000_000
+"""How fast an event goes out to the members one after the other, in the order of their inputs after its author's.
+
+Where members post in turn, the next one need not share an onion network with all who only watch: 50 members' shuffle
+over Tor took 13 s in place of 17 (*measured*).
+"""
+
+LATEST_S = 0.25
+"""No member waits longer for its place in that order."""
+
 _ID = re.compile("[0-9a-f]{64}")
 
 
@@ -128,12 +138,15 @@ def board_app(board: RunningBoard) -> FastAPI:
 async def _stream(board: RunningBoard, log: SessionLog, author: int, start: int) -> AsyncIterator[bytes]:
     """Events, each with the records that are new, their count and the signed head after them, until the session ends.
 
-    After an event the next one waits a moment: what many members post at the same time makes few events.
+    Each waits for its place among the members' streams (:data:`FAN_OUT_BYTES_S`), and a moment after the one before:
+    what many members post at the same time makes few events.
     """
     with board.reading(log, author):
         yield SIGN_OF_LIFE
         while not board.expired(log):
             if start < log.count:
+                before = log.places_after_author(author) * log.size_from(start)
+                await anyio.sleep(min(LATEST_S, before / FAN_OUT_BYTES_S))
                 records, size = [], 0
                 for record in log.records(start):
                     records.append(record)

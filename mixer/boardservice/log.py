@@ -48,6 +48,7 @@ class SessionLog:
         self._kept: list[bytes] = []
         self._heads: list[Digest] = [first_head(key.address, session.id, stored.opened_s, stored.nonce)]
         self._last_s = stored.opened_s
+        self._last_author = 0
         self._tickets: dict[str, int] = {}
         self._places: dict[Digest, int] = {}
         self._posts: Counter[int] = Counter()
@@ -76,6 +77,14 @@ class SessionLog:
     def records(self, start: int) -> Sequence[bytes]:
         """The records from place ``start`` on, each behind its length."""
         return self._kept[start:]
+
+    def size_from(self, start: int) -> int:
+        """Bytes of the records from place ``start`` on."""
+        return sum(map(len, self._kept[start:]))
+
+    def places_after_author(self, member: int) -> int:
+        """How many members come between the author of the last record and ``member``, in the order of their inputs."""
+        return (member - self._last_author - 1) % self.session.size
 
     def author(self, ticket: str) -> int:
         """Which member ``ticket`` proves its bearer to be; raises :class:`~mixer.boardservice.errors.NotAMember`."""
@@ -187,6 +196,7 @@ class SessionLog:
         self._heads.append(record.head_after(self._heads[-1]))
         self._kept.append(with_length(record.encoded))
         self._last_s = record.at_s
+        self._last_author = frame.author
         self._posts[frame.author] += 1
         self._bytes[frame.author] += len(frame.encoded)
 
