@@ -6,12 +6,8 @@ anvil rewrites the file in place. Killed in the middle of that, it leaves half a
 import json
 import os
 import shutil
-import time
 from contextlib import suppress
 from pathlib import Path
-
-QUIET_S = 0.3
-"""A file that was not written for so long, by a node that runs, is whole."""
 
 
 class AnvilState:
@@ -22,21 +18,29 @@ class AnvilState:
         self._kept_ns = 0
 
     def keep(self) -> None:
-        """Copy the file, unless it is being written or was copied already. On a full disk the copy of before stays."""
+        """Copy the file if it is new, and whole at the moment. On a full disk the copy of before stays."""
         with suppress(OSError):
             written_ns = self.path.stat().st_mtime_ns
-            if written_ns == self._kept_ns or time.time_ns() - written_ns < QUIET_S * 1e9:
+            if written_ns == self._kept_ns:
                 return
             fresh = self.copy.with_name(self.copy.name + ".new")
             shutil.copyfile(self.path, fresh)
-            if self.path.stat().st_mtime_ns == written_ns:
+            if _is_whole(fresh):
                 os.replace(fresh, self.copy)
                 self._kept_ns = written_ns
 
-    def restore(self) -> None:
-        """Put the copy in the place of a file that is not whole. Without a whole copy nothing is changed."""
-        if self.path.exists() and not _is_whole(self.path) and _is_whole(self.copy):
-            shutil.copyfile(self.copy, self.path)
+    def restore(self) -> bool:
+        """Put the copy in the place of a file that is not whole; whether it was. Without a whole copy nothing changes.
+
+        The copy of a chain whose file was removed goes as well.
+        """
+        if not self.path.exists():
+            self.copy.unlink(missing_ok=True)
+            return False
+        if _is_whole(self.path) or not _is_whole(self.copy):
+            return False
+        shutil.copyfile(self.copy, self.path)
+        return True
 
 
 def _is_whole(path: Path) -> bool:

@@ -17,6 +17,10 @@ USUAL_PRICE_NANO_PER_WH = 300_000
 """What money notes are made for while the DSO has announced no price: 0.30 USD/kWh."""
 
 
+GUESS = "the DSO has announced no price yet: a guess"
+"""What the money of a set is made for, if nobody knows."""
+
+
 def whole_power_w(target_w: int, interval_s: int) -> int:
     """The power nearest above ``target_w`` whose energy per interval is a whole number of watt-hours."""
     step_w = SECONDS_PER_HOUR // gcd(SECONDS_PER_HOUR, interval_s)
@@ -45,5 +49,5 @@ def announced_set(ledger: Ledger) -> tuple[StandardSet, str]:
     """The set for a ledger's interval and first price, and in words what its money is made for."""
     price, interval_s = first_price(ledger), ledger.grid.interval_s
     if price is None:
-        return suited_set(interval_s, USUAL_PRICE_NANO_PER_WH), "the DSO has announced no price yet: a guess"
+        return suited_set(interval_s, USUAL_PRICE_NANO_PER_WH), GUESS
     return suited_set(interval_s, price.consumption_nano_per_wh), "one pays for one ECA note at the DSO's first price"

@@ -145,8 +145,10 @@ async def _stream(board: RunningBoard, log: SessionLog, author: int, start: int)
         yield SIGN_OF_LIFE
         while not board.expired(log):
             if start < log.count:
-                before = log.places_after_author(author) * log.size_from(start)
-                await anyio.sleep(min(LATEST_S, before / FAN_OUT_BYTES_S))
+                fresh = log.size_from(start)
+                if fresh <= EVENT_BYTES:  # more is not news but a log that somebody reads again
+                    before = log.places_after_author(author) * fresh
+                    await anyio.sleep(min(LATEST_S, before / FAN_OUT_BYTES_S))
                 records, size = [], 0
                 for record in log.records(start):
                     records.append(record)

@@ -195,8 +195,8 @@ def dev(
         # A pruned chain cannot be kept in a file.
         options = ["--prune-history"] if state is None else ["--state", str(state), "--state-interval", "1"]
         kept_state = None if state is None else AnvilState(state)
-        if kept_state is not None:
-            kept_state.restore()
+        if kept_state is not None and kept_state.restore():
+            typer.echo(f"{state} was written by half; the whole copy of before takes its place", err=True)
         child, url = anvil.start(said, port, options)
         try:
             typer.echo(f"anvil answers at {url}; Ctrl-C ends it")

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import ENOENT
+from pathlib import Path
 from traceback import walk_tb
 
 import typer
@@ -32,7 +33,8 @@ def one_sentence_errors() -> Iterator[None]:
         if _is_of_web3(error):
             text = f"the node gives no sound answer ({type(error).__name__}); check its version, or give another one"
         elif type(error) is FileNotFoundError and error.filename is not None and error.errno == ENOENT:
-            text = f"{os.fsdecode(error.filename)} is not there; check the path"
+            missing = Path(os.fsdecode(error.filename))
+            text = f"{missing if missing.parent.exists() else missing.parent} is not there; check the path"
         elif isinstance(error, ONE_SENTENCE):
             text = str(error)
         elif isinstance(error, sqlite3.Error):

@@ -46,7 +46,7 @@ def init(
         from contracts import deployments as files
         from contracts import nodes
         from contracts.ledger import EvmLedger
-        from petra.standard import announced_set
+        from petra.standard import GUESS, announced_set
         from smartmeter import config, identity
         from smartmeter.profile import load_all
 
@@ -68,6 +68,7 @@ def init(
         else:
             address, block = _address(contract or ""), 0
         ledger = EvmLedger.at(w3, address, since_block=block)
+        grid, (notes, meaning) = ledger.grid, announced_set(ledger)
         passphrase = _passphrase(password_file, confirm=True)
         key, seed = ((secrets.randbelow(ORDER - 1) + 1).to_bytes(32, "big") for _ in range(2))
         if seed_from is not None:
@@ -76,7 +77,6 @@ def init(
         cost = identity.LIGHT_N if light else identity.STANDARD_N
         identity.save_secret(folder / "key.json", key, passphrase, cost)
         identity.save_secret(folder / "seed.json", seed, passphrase, cost)
-        grid, (notes, meaning) = ledger.grid, announced_set(ledger)
         (folder / config.FILE).write_text(
             _TEMPLATE.format(
                 number=number,
@@ -99,6 +99,8 @@ def init(
             encoding="utf-8",
         )
         config.load(folder)
+        if meaning == GUESS:
+            typer.echo(f"[standard_set] fa_amount_nano: {GUESS}; give what the other homes have", err=True)
     typer.echo(
         f"meter {number}: complete {folder / config.FILE}, and let the DSO authorise 0x{SigningKey(key).address.hex()}"
     )

@@ -27,6 +27,8 @@ def end_as_by_ctrl_c() -> None:
     """From now on SIGTERM and a terminal that closes do what Ctrl-C does: whatever was begun is taken back first."""
 
     def end(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)  # once is enough
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script's job in the background ignores Ctrl-C alone
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)

@@ -244,7 +244,7 @@ def _configuration(
     from petra.commands.meter_run import _address
     from petra.prosumer.ledger import ReadOnly
     from petra.prosumer.template import wallet_toml
-    from petra.standard import announced_set
+    from petra.standard import GUESS, announced_set
     from smartmeter.config import FILE as METER_FILE
     from smartmeter.config import load as load_meter
 
@@ -261,13 +261,16 @@ def _configuration(
         address = _address(contract or "")
         block = recorded.block if recorded is not None and recorded.contract == address else 0
     ledger = EvmLedger.at(w3, address, ReadOnly(), since_block=block)
+    notes, meaning = announced_set(ledger)
     known = load_meter(meter) if meter is not None and (meter / METER_FILE).exists() else None
+    if known is None and meaning == GUESS:
+        typer.echo(f"[standard_set] fa_amount_nano: {GUESS}; give what the home's meter has", err=True)
     return wallet_toml(
         url=rpc,
         domain=ledger.domain,
         since_block=block,
         grid=ledger.grid,
-        notes=announced_set(ledger)[0] if known is None else known.notes,
+        notes=notes if known is None else known.notes,
         lead=1 if known is None else known.standard_set.lead,
         meter=None if meter is None else os.path.relpath(meter, folder),
         **asdict(services),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from assets.errors import FractionalEnergy
 from assets.units import energy_wh
 from petra.config.check import contract_problems, url_problems
 from petra.config.secrets import private_file, writable
@@ -100,10 +101,14 @@ def _money(ledger: LedgerConfig, notes: StandardSet) -> Iterator[str]:
     except (NodeError, ConnectionError) as error:
         yield f"ledger: {error}"
         return
-    energy = energy_wh(notes.note_power_w, ledger.interval_s)
+    try:
+        energy = energy_wh(notes.note_power_w, ledger.interval_s)
+    except FractionalEnergy as error:
+        yield f"standard_set: {error}"
+        return
     if price is not None and notes.fa_amount_nano <= energy * price.production_nano_per_wh:
         least = energy * price.consumption_nano_per_wh
         yield (
-            f"standard_set: no home will ever buy, since one FA note pays less for the {energy} Wh of an energy note "
-            f"than the DSO does; give all homes fa_amount_nano = {least}"
+            f"standard_set: at today's price no home can buy: one FA note pays no more for the {energy} Wh of an "
+            f"energy note than the DSO does; give all homes fa_amount_nano = {least}"
         )

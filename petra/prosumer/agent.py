@@ -45,6 +45,9 @@ LOOK_BACK_S, MOST_BACK = 8 * 86_400, 768
 SETTLED_AFTER = 96
 """A window this many intervals ago, of which the home has no money left, is not looked at after the next start."""
 
+GAP = 10
+"""Looks at the ledger that are more than this part of an interval apart have an outage between them."""
+
 VERIFIED_S = 30
 """Real seconds for which a way to the services counts as verified."""
 
@@ -137,6 +140,7 @@ class Agent:
         self._going_back: set[NoteId] = set()
         self._begun: set[Step] = set()
         self._moments: dict[Digest, int] = {}
+        self._postponed: set[Digest] = set()
         self._settled_at = -1
         self._busy: set[Digest] = set()
         self._taken: set[Digest] = set()
@@ -194,6 +198,8 @@ class Agent:
             self._account.restart()
             self._members.restart()
             self._fates.restart()
+        if self.now_s is not None:
+            self._postpone(self.now_s, news.now_s)
         self.now_s = news.now_s
         self._account.follow(news.entries)
         self._members.follow(news.entries)
@@ -201,6 +207,22 @@ class Agent:
         self._fates.follow(news.entries)
         self._fates.expire(news.now_s)
         self._to_record = [(note, mix) for note, mix in self._to_record if self._is_owned(note)]
+
+    def _postpone(self, last_s: int, now_s: int) -> None:
+        """Choose other moments for what became due unseen: it would go out together, and be known to be one home's.
+
+        Once for each: where every look comes late, it would never go out. Nor if the next look may be too late for it.
+        """
+        gap_s = now_s - last_s
+        if gap_s <= self._schedule.grid.interval_s // GAP:
+            return
+        left_s = self._schedule.gate_closes_s(self._schedule.next_window(now_s)) - now_s
+        missed = {order for order, moment_s in self._moments.items() if moment_s <= now_s and left_s > 2 * gap_s}
+        missed -= self._postponed
+        for order in missed:
+            self._try_again(order, now_s)
+        self._postponed |= missed
+        self._depositing.postpone_missed(now_s)
 
     def _is_owned(self, note: NoteId) -> bool:
         held = self._account.holding(note)
@@ -222,6 +244,8 @@ class Agent:
             else:
                 self._start("strategy", self._decide(step.window))
         t = self._schedule.next_window(now_s)
+        if t != self._settled_at:
+            self._moments, self._postponed = {}, set()  # what they had has expired
         self._obey(t, now_s)
         self._post_due(t, now_s)
         for _, mix in self._to_record:
@@ -431,15 +455,21 @@ class Agent:
                 self._taken.add(order_id)
             elif refusal.reason in TRY_AGAIN:
                 await asyncio.sleep(self._home.repost_s)
+                self._try_again(order_id, self.now_s or 0)
             else:
                 self._fates.refused(order_id, self.now_s or 0, refusal.reason)
                 self.troubles.failed("bidstore", refusal)
         except Exception:
             await asyncio.sleep(self._home.repost_s)
-            self._moments.pop(order_id, None)  # at the end of an outage, orders of one home would come together
+            self._try_again(order_id, self.now_s or 0)
             raise
         finally:
             self._busy.discard(order_id)
+
+    def _try_again(self, order_id: Digest, now_s: int) -> None:
+        """At a moment of its own: at the end of an outage, orders of one home would come together."""
+        t = self._schedule.next_window(now_s)
+        self._moments[order_id] = self._schedule.retry_moment_s(t, now_s, self._home.rng)
 
     # --- Depositing ---------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class Depositing:
         self._domain, self._schedule, self._account = domain, schedule, account
         self._keychain, self._plans, self._rng = keychain, plans, rng
         self._moments: dict[NoteId, int] = {}
+        self._postponed: set[NoteId] = set()
 
     def due(self, window: int, now_s: int, late: Callable[[IssuedNote], None]) -> list[Signed[Transact]]:
         """The deposits of a window whose moment has come; ask again as long as the ledger lacks them.
@@ -63,6 +64,12 @@ class Depositing:
     def postpone(self, note: NoteId) -> None:
         """Choose another moment: after an outage, what was due meanwhile would go out together, and be one home's."""
         self._moments.pop(note, None)
+
+    def postpone_missed(self, now_s: int) -> None:
+        """Choose other moments for all that is due, once for each note."""
+        missed = {note for note, moment_s in self._moments.items() if moment_s <= now_s} - self._postponed
+        self._moments = {note: moment_s for note, moment_s in self._moments.items() if note not in missed}
+        self._postponed |= missed
 
     def _moment_s(self, note: IssuedNote, window: int, now_s: int) -> int:
         moment_s = self._moments.get(note.id)

@@ -103,6 +103,10 @@ class Schedule:
         left_s = max(0, self.gate_closes_s(t) - now_s)
         return now_s + rng.randint(0, left_s * 9 // 10)
 
+    def retry_moment_s(self, t: int, now_s: int, rng: Random) -> int:
+        """A random moment for posting again what could not be posted: in a quarter of what is left."""
+        return now_s + rng.randint(0, max(0, self.gate_closes_s(t) - now_s) // 4)
+
     def deposit_moment_s(self, t: int, now_s: int, rng: Random) -> int:
         """A random moment for returning a note of ``t``: in a quarter of what is left of the time in which it counts.
 

@@ -294,11 +294,12 @@ def booked(store: Path) -> int:
 def prepare(folder: Path, options: Options) -> None:
     """An empty folder with the options in it.
 
-    Raises ``ValueError``, and makes no folder, for options that are no village and for a folder that holds something.
+    Raises ``ValueError`` or ``OSError``, and makes no folder, for options that are no village and for a folder that
+    holds something.
     """
-    _check(options)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not empty; give a village a folder of its own")
+    _check(options)
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     write_json(folder / OPTIONS, options.to_json())
 
@@ -317,7 +318,7 @@ def _check(options: Options) -> None:
         raise ValueError(f"--strategy {options.strategy}: there is none; choose one of {', '.join(NAMES)}")
     unknown = sorted(set(options.replace) - plan.process_names(options))
     if unknown:
-        raise ValueError(f"--replace {unknown[0]}: no process is called that; choose of those of petra village status")
+        raise ValueError(f"--replace {unknown[0]}: no process here is called so; names are such as board or wallet1")
     if options.chain != ANVIL:
         from contracts import nodes
 

@@ -98,7 +98,10 @@ def parse_replace(texts: list[str]) -> dict[str, str]:
         name, equals, command = text.partition("=")
         if not equals or not name or not command.strip() or name in found:
             raise ValueError(f"--replace {text!r} is no NAME=COMMAND; write meter3='python mine.py', each name once")
-        program, *arguments = shlex.split(command)
+        try:
+            program, *arguments = shlex.split(command)
+        except ValueError as error:
+            raise ValueError(f"--replace {text!r}: {error}; close the quotation") from None
         path = shutil.which(program)
         if path is None:
             raise ValueError(f"--replace {text!r}: there is no program {program!r} here or in the PATH; give its path")

@@ -191,9 +191,9 @@ def port_names(options: Options) -> list[str]:
 def process_names(options: Options) -> set[str]:
     """All processes of a village."""
     homes = range(1, options.homes + 1)
-    names = {"clock", "links", "board", "relay", "dso", *(f"bidstore{k}" for k in range(1, options.replicas + 1))}
+    names = {"links", "board", "relay", "dso", *(f"bidstore{k}" for k in range(1, options.replicas + 1))}
     names |= {f"{role}{i}" for role in ("simulator", "meter", "wallet") for i in homes}
-    names |= {"chain"} if options.chain == ANVIL else set()
+    names |= {"chain", "clock"} if options.chain == ANVIL else set()
     names |= {"tor"} if options.transport == "tor" else set()
     return names | ({"postgres"} if options.db == "postgres" else set())
 

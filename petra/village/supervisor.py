@@ -67,14 +67,13 @@ class Watched:
         self._log_from = self.log.stat().st_size
         program = self.program
         try:
-            if self._chain_state is not None:
-                self._chain_state.restore()
+            if self._chain_state is not None and self._chain_state.restore():
+                self._note("its state was written by half; the whole copy of before takes its place")
             self.child = child.start(
                 program.name, program.command, self._layout.folder, program.env, self.log, program.user
             )
         except OSError as failure:
-            with self.log.open("a", encoding="utf-8") as log:
-                log.write(f"petra: {program.name} cannot be started: {failure}\n")
+            self._note(f"cannot be started: {failure}")
             self._fall()
             return
         self._become(Condition.STARTING)
@@ -139,12 +138,16 @@ class Watched:
         if self.program.task and code == 0:
             self._become(Condition.DONE)
             return
-        with self.log.open("a", encoding="utf-8") as log:
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            log.write(f"petra: {self.program.name} {how}; it is started again\n")
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        self._note(f"{how}; it is started again")
         if self.condition is not Condition.STARTING and self._now() - self.since_s >= CALM_S:
             self._pause_s = FIRST_PAUSE_S
         self._fall()
+
+    def _note(self, text: str) -> None:
+        """Say something in the process's log."""
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"petra: {self.program.name} {text}\n")
 
     def _fall(self) -> None:
         self._again_s = self._now() + self._pause_s

@@ -2,11 +2,12 @@
 
 import json
 import os
-import time
 
 import pytest
 
-from contracts.anvil_state import QUIET_S, AnvilState
+from contracts.anvil_state import AnvilState
+
+WHOLE = json.dumps({"block": 7})
 
 
 @pytest.fixture
@@ -14,37 +15,36 @@ def state(tmp_path) -> AnvilState:
     return AnvilState(tmp_path / "state.json")
 
 
-def written(state, data, age_s=2 * QUIET_S) -> None:
+def write(state, data, at_s) -> None:
     state.path.write_text(data)
-    at = time.time() - age_s
-    os.utime(state.path, (at, at))
+    os.utime(state.path, (at_s, at_s))
 
 
 def test_half_a_file_is_replaced_by_the_whole_copy(state) -> None:
-    whole = json.dumps({"block": 7})
-    written(state, whole)
+    write(state, WHOLE, 1)
     state.keep()
-    written(state, whole[:-4], age_s=0)
-    AnvilState(state.path).restore()
-    assert state.path.read_text() == whole
+    write(state, WHOLE[:-4], 2)
+    assert AnvilState(state.path).restore()
+    assert state.path.read_text() == WHOLE
 
 
-def test_a_file_that_is_being_written_is_not_copied(state) -> None:
-    written(state, json.dumps({"block": 7}))
+def test_half_a_file_is_not_copied_however_old_it_is(state) -> None:
+    write(state, WHOLE, 1)
     state.keep()
-    written(state, '{"block": 8', age_s=0)
+    write(state, '{"block": 8', 2)
     state.keep()
-    assert json.loads(state.copy.read_text()) == {"block": 7}
+    assert state.copy.read_text() == WHOLE
 
 
-def test_a_newer_whole_file_stays(state) -> None:
-    written(state, json.dumps({"block": 7}))
+def test_a_newer_whole_file_stays_and_is_copied(state) -> None:
+    newer = json.dumps({"block": 8})
+    write(state, WHOLE, 1)
     state.keep()
-    written(state, json.dumps({"block": 8}))
-    state.restore()
-    assert json.loads(state.path.read_text()) == {"block": 8}
+    write(state, newer, 2)
+    assert not state.restore()
+    assert state.path.read_text() == newer
     state.keep()
-    assert json.loads(state.copy.read_text()) == {"block": 8}
+    assert state.copy.read_text() == newer
 
 
 @pytest.mark.parametrize("copy", [None, "{", "[]"])
@@ -52,12 +52,16 @@ def test_without_a_whole_copy_nothing_is_changed(state, copy) -> None:
     state.path.write_text("half")
     if copy is not None:
         state.copy.write_text(copy)
-    state.restore()
+    assert not state.restore()
     assert state.path.read_text() == "half"
 
 
-def test_there_may_be_no_file_yet(state) -> None:
+def test_the_copy_of_a_chain_that_was_removed_does_not_come_back(state) -> None:
+    write(state, WHOLE, 1)
     state.keep()
-    state.restore()
-    assert not state.path.exists()
+    state.path.unlink()
+    state.keep()
+    assert not state.restore()
+    write(state, "half of another chain", 2)
+    assert not state.restore()
     assert not state.copy.exists()
