@@ -171,6 +171,7 @@ class EvmLedger:
 
     def advance_to(self, unix_s: int) -> None:
         """Let the next block have the time ``unix_s``. Does nothing for the past, or where nobody can set the time."""
+        self._relay_by.restore(self._w3)  # what a node lost in a crash may be due before that time
         self._clock.advance_to(unix_s, self._latest()["timestamp"])
 
     # --- Writing -----------------------------------------------------------------------------------------

@@ -76,6 +76,9 @@ class Relayer(Protocol):
         :class:`~contracts.errors.VerdictUnknown` if nobody can tell whether it will be recorded.
         """
 
+    def restore(self, w3: "Web3") -> None:
+        """Send again what the chain had recorded and has lost in a crash."""
+
 
 class _Account:
     """An account and the transactions that it sends, one nonce each.
@@ -93,7 +96,7 @@ class _Account:
         if not transactions:
             return []
         fees, since = _fees(w3, self._address), w3.eth.block_number
-        self._restore(w3)
+        self.restore(w3)
         nonce = w3.eth.get_transaction_count(self._address, "pending")
         parcels = []
         for place, transaction in enumerate(transactions):
@@ -102,7 +105,7 @@ class _Account:
             parcels[-1].push()
         return [self._await(w3, parcel, patience, alone=len(parcels) == 1) for parcel in parcels]
 
-    def _restore(self, w3: "Web3") -> None:
+    def restore(self, w3: "Web3") -> None:
         """Send again what was recorded and is in no block any more, nor on its way into one."""
         if self._recorded and not nodes.in_this_process(w3):
             count = w3.eth.get_transaction_count(self._address, "pending")
@@ -114,7 +117,7 @@ class _Account:
         end_s = time.monotonic() + patience.timeout_s
         while True:
             try:
-                receipt = parcel.wait(patience, end_s, lambda: self._restore(w3))
+                receipt = parcel.wait(patience, end_s, lambda: self.restore(w3))
                 self._recorded.append(parcel)
                 return receipt
             except Replaced:

@@ -24,6 +24,9 @@ class ReadOnly:
         """Refuse: a wallet that sent to its node would tell it what is whose."""
         raise RelayError("a wallet writes to no node; its transactions go through a relay")
 
+    def restore(self, w3: "Web3") -> None:
+        """Nothing was sent."""
+
 
 def open_ledger(config: WalletConfig, store_path: Path) -> "EvmLedger":
     """The ledger of a wallet's configuration; what is read of it is kept in ``store_path``.

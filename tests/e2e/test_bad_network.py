@@ -82,6 +82,20 @@ def test_what_a_node_lost_is_recorded_again_before_anything_later(node, ledger):
     assert on_the_ledger(node, ledger) == [first, *lost, later]
 
 
+def test_what_a_node_lost_is_recorded_again_before_time_goes_on(anvil_url):
+    w3 = nodes.connect(anvil_url)
+    now_s = w3.eth.get_block("latest")["timestamp"]
+    ledger = EvmLedger.deploy(w3, DSO.address, IntervalGrid(now_s + 600, 3600), NodeAccount(w3.eth.accounts[0]))
+    snapshot = w3.provider.make_request("evm_snapshot", [])["result"]
+    announced = sign(ledger.domain, Regulate(0, prices=(PriceChange(now_s + 600, 7, 5),)), DSO)
+    assert ledger.submit([announced])[0].accepted
+    assert w3.provider.make_request("evm_revert", [snapshot])["result"]
+    ledger.advance_to(now_s + 5_000)  # too late for that price
+    assert ledger.submit([sign(ledger.domain, Cancel(DSO.address, 1), DSO)])[0].accepted
+    assert announced in on_the_ledger(anvil_url, ledger)
+    assert ledger.now_s >= now_s + 5_000
+
+
 @pytest.mark.parametrize("way", [w for w in WAYS if w != "duplicate"])
 @pytest.mark.parametrize("ledger", ["our key"], indirect=True)
 @pytest.mark.parametrize("question", ["eth_getTransactionReceipt", "eth_getBlockByNumber", "eth_getLogs"])
