@@ -8,9 +8,11 @@ import signal
 
 from hypothesis import settings
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # As in the background of a script. Programs that tests start and end by Ctrl-C would ignore it as well.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# In the background of a script Ctrl-C is ignored, and under nohup the end of the terminal. Programs that tests start, and
+# end by such a signal, would ignore it as well.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 settings.register_profile("gate", derandomize=True, deadline=None)
 settings.register_profile("fuzz", derandomize=False, deadline=None, print_blob=True)
