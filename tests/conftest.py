@@ -8,8 +8,8 @@ import signal
 
 from hypothesis import settings
 
-# In the background of a script Ctrl-C is ignored, and under nohup the end of the terminal. Programs that tests start, and
-# end by such a signal, would ignore it as well.
+# In the background of a script Ctrl-C is ignored, and under nohup the end of the terminal. Programs that tests start,
+# and end by such a signal, would ignore it as well.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
