@@ -17,7 +17,7 @@ REMOVED = "[removed]"
 _SECRET = re.compile(r"\b[a-z2-7]{56}\.onion\b|(?:0x)?[0-9a-fA-F]{16,}")
 """Ids, keys, addresses on the ledger, names of onion services."""
 
-NOISY = ("pymodbus", "web3", "urllib3", "httpx2", "httpcore")
+NOISY = ("pymodbus", "web3", "urllib3", "httpx2", "httpcore", "stem")
 
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log one JSON object a line; so does PETRA_LOG=json.")]
 
@@ -27,6 +27,7 @@ def configure(as_json: bool = False) -> None:
     for name in NOISY:  # they log whatever happens on a line; a user is told what it means
         logging.getLogger(name).setLevel(logging.CRITICAL)
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_ours)  # stem sets its level anew when it is imported
     if as_json or os.environ.get(VARIABLE) == "json":
         handler.setFormatter(_json_formatter())
     else:
@@ -35,6 +36,10 @@ def configure(as_json: bool = False) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("petra").setLevel(logging.INFO)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.CRITICAL or record.name.partition(".")[0] not in NOISY
 
 
 def redact(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -45,3 +45,18 @@ def test_the_environment_asks_for_json_and_what_went_wrong_is_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert "ab" * 20 not in line
     assert "ValueError" in json.loads(line)["exception"]
+
+
+def test_a_library_that_sets_its_level_later_is_not_heard(capsys) -> None:
+    logs.configure()
+    noisy = logging.getLogger("stem")
+    before = noisy.level
+    noisy.setLevel(logging.DEBUG)  # as its import does
+    try:
+        noisy.info("GETINFO version")
+        logging.getLogger("petra").info("ours")
+    finally:
+        noisy.setLevel(before)
+    said = capsys.readouterr().err
+    assert "ours" in said
+    assert "GETINFO" not in said
