@@ -155,7 +155,7 @@ def test_the_page_leads_to_a_home_with_notes(operator) -> None:
 def test_over_tor_as_the_page_says_all_addresses_are_onion_services_that_stay(operator) -> None:
     program("tor", "tor is missing; run: apt-get install tor")
     _, setting_up, services, *_ = blocks(page())
-    operator.type("petra onion up --dir onion")
+    operator.type("petra onion up --dir onion;")  # as a program of its own, which leaves the tors behind
     try:
         for line in [*setting_up, *services]:
             if name := re.match(r"cat > (board|bidstore|relay)\.toml", line):
