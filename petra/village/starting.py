@@ -32,34 +32,40 @@ def up(folder: Path, options: Options, *, detach: bool, view: bool, say: Callabl
     command = [sys.executable, "-m", "petra", "village", "supervise", str(folder)]
     if not detach:
         command += ["--owner", str(os.getpid())]
-    with (folder / LOG).open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - this program
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
     if detach:
-        return _until_running(folder, process, say)
+        return _until_running(folder, _supervised(folder, command), say)
+    process = None
     try:
+        process = _supervised(folder, command)
         watch = _live if view else _lines
         watch(folder, process, say)
     except KeyboardInterrupt:
         say("ending the village")
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-        if not (folder / FILE).exists():  # it had not begun
+        if process is not None:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+        if process is None or not (folder / FILE).exists():  # it had not begun
             _take_back(folder)
             return False
     finally:
-        if process.poll() is None and sys.exc_info()[0] is not None:
+        if process is not None and process.poll() is None and sys.exc_info()[0] is not None:
             process.send_signal(signal.SIGTERM)
-        code = process.wait()
-    return _verdict(folder, code)
+            process.wait()
+    return _verdict(folder, process.wait())
+
+
+def _supervised(folder: Path, command: list[str]) -> "subprocess.Popen[bytes]":
+    with (folder / LOG).open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - this program
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
 
 
 def _take_back(folder: Path) -> None:
     """Leave no folder that the next village would be refused."""
     for name in (OPTIONS, LOG):
         (folder / name).unlink(missing_ok=True)
-    with suppress(OSError):
+    with suppress(OSError):  # it holds what is not ours
         folder.rmdir()
 
 

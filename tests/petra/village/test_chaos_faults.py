@@ -293,7 +293,7 @@ def test_who_is_told_to_end_in_the_middle_takes_back_what_it_did(busy, tmp_path,
     end_s = time.monotonic() + 60
     while process_letter(busy.process.pid) != "T":
         assert time.monotonic() < end_s
-        time.sleep(0.05)
+        time.sleep(0.05)  # the kernel tells nobody when a stranger's process stops: it is asked for
     chaos.send_signal(signal.SIGTERM)
     assert chaos.wait(20) != 0
     assert grows(busy)

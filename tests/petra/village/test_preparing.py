@@ -59,7 +59,7 @@ def test_one_that_is_ended_before_it_begins_leaves_no_folder(tmp_path) -> None:
     process = subprocess.Popen([*command, "--no-view"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     while not (folder / "supervisor.log").exists():
         assert process.poll() is None
-        time.sleep(0.01)
+        time.sleep(0.01)  # nothing tells when a file appears: it is looked for
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 3, said
