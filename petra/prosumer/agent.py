@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random, SystemRandom
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ from petra.prosumer.following import LedgerReader, News
 from petra.prosumer.keychain import Keychain, Purpose
 from petra.prosumer.members import Members
 from petra.prosumer.mixing import Mixing, OwnSession, Sessions, own_sessions
+from petra.prosumer.moments import Moments
 from petra.prosumer.offering import Holdings, Posting, drafts, planned
 from petra.prosumer.plans import Drawer, Planned, Plans
 from petra.prosumer.reach import Reach
@@ -139,8 +141,7 @@ class Agent:
         self._to_record: list[tuple[NoteId, Signed[Transact]]] = []
         self._going_back: set[NoteId] = set()
         self._begun: set[Step] = set()
-        self._moments: dict[Digest, int] = {}
-        self._postponed: set[Digest] = set()
+        self._moments: Moments[Digest] = Moments()
         self._settled_at = -1
         self._busy: set[Digest] = set()
         self._taken: set[Digest] = set()
@@ -211,17 +212,14 @@ class Agent:
     def _postpone(self, last_s: int, now_s: int) -> None:
         """Choose other moments for what became due unseen: it would go out together, and be known to be one home's.
 
-        Once for each: where every look comes late, it would never go out. Nor if the next look may be too late for it.
+        Not if the next look may be too late for it.
         """
         gap_s = now_s - last_s
         if gap_s <= self._schedule.grid.interval_s // GAP:
             return
         left_s = self._schedule.gate_closes_s(self._schedule.next_window(now_s)) - now_s
-        missed = {order for order, moment_s in self._moments.items() if moment_s <= now_s and left_s > 2 * gap_s}
-        missed -= self._postponed
-        for order in missed:
+        for order in self._moments.postpone(now_s) if left_s > 2 * gap_s else ():
             self._try_again(order, now_s)
-        self._postponed |= missed
         self._depositing.postpone_missed(now_s)
 
     def _is_owned(self, note: NoteId) -> bool:
@@ -245,7 +243,7 @@ class Agent:
                 self._start("strategy", self._decide(step.window))
         t = self._schedule.next_window(now_s)
         if t != self._settled_at:
-            self._moments, self._postponed = {}, set()  # what they had has expired
+            self._moments.clear()  # of orders that have expired
         self._obey(t, now_s)
         self._post_due(t, now_s)
         for _, mix in self._to_record:
@@ -429,16 +427,15 @@ class Agent:
             return
         for order in self._plans.of(t) or ():
             order_id = order_digest(self._home.domain, order.signed.order)
-            moment_s = self._moments.get(order_id)
-            if moment_s is None:
-                # The moments of a wallet that was away are over, all of them: it would post its orders at one time.
-                moment_s = order.moment_s if order.moment_s >= now_s else self._new_moment_s(t, now_s)
-                self._moments[order_id] = moment_s
+            moment_s = self._moments.of(order_id, partial(self._moment_s, order.moment_s, t, now_s))
             if moment_s <= now_s and order_id not in self._busy | self._taken and self._fates.is_open(order_id):
                 self._busy.add(order_id)
                 self._start("bidstore", self._post(order, order_id, t))
 
-    def _new_moment_s(self, t: int, now_s: int) -> int:
+    def _moment_s(self, planned_s: int, t: int, now_s: int) -> int:
+        """The moments of a wallet that was away are over, all of them: it would post its orders at one time."""
+        if planned_s >= now_s:
+            return planned_s
         return self._schedule.order_moment_s(t, now_s, self._home.rng)
 
     async def _post(self, order: Planned, order_id: Digest, window: int) -> None:
@@ -469,7 +466,7 @@ class Agent:
     def _try_again(self, order_id: Digest, now_s: int) -> None:
         """At a moment of its own: at the end of an outage, orders of one home would come together."""
         t = self._schedule.next_window(now_s)
-        self._moments[order_id] = self._schedule.retry_moment_s(t, now_s, self._home.rng)
+        self._moments.change(order_id, self._schedule.retry_moment_s(t, now_s, self._home.rng))
 
     # --- Depositing ---------------------------------------------------------------------------------------
 

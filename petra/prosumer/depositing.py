@@ -8,6 +8,7 @@ from assets.notes import IssuedNote, Kind, Note, NoteId
 from assets.transactions import Domain, Signed, Transact, sign
 from petra.prosumer.account import Account
 from petra.prosumer.keychain import GapReached, Keychain, Purpose
+from petra.prosumer.moments import Moments
 from petra.prosumer.plans import Plans
 from petra.prosumer.schedule import Schedule
 
@@ -39,8 +40,7 @@ class Depositing:
     ) -> None:
         self._domain, self._schedule, self._account = domain, schedule, account
         self._keychain, self._plans, self._rng = keychain, plans, rng
-        self._moments: dict[NoteId, int] = {}
-        self._postponed: set[NoteId] = set()
+        self._moments: Moments[NoteId] = Moments()
 
     def due(self, window: int, now_s: int, late: Callable[[IssuedNote], None]) -> list[Signed[Transact]]:
         """The deposits of a window whose moment has come; ask again as long as the ledger lacks them.
@@ -63,19 +63,14 @@ class Depositing:
 
     def postpone(self, note: NoteId) -> None:
         """Choose another moment: after an outage, what was due meanwhile would go out together, and be one home's."""
-        self._moments.pop(note, None)
+        self._moments.drop(note)
 
     def postpone_missed(self, now_s: int) -> None:
         """Choose other moments for all that is due, once for each note."""
-        missed = {note for note, moment_s in self._moments.items() if moment_s <= now_s} - self._postponed
-        self._moments = {note: moment_s for note, moment_s in self._moments.items() if note not in missed}
-        self._postponed |= missed
+        self._moments.postpone(now_s)
 
     def _moment_s(self, note: IssuedNote, window: int, now_s: int) -> int:
-        moment_s = self._moments.get(note.id)
-        if moment_s is None:
-            moment_s = self._moments[note.id] = self._schedule.deposit_moment_s(window, now_s, self._rng)
-        return moment_s
+        return self._moments.of(note.id, lambda: self._schedule.deposit_moment_s(window, now_s, self._rng))
 
     def _address(self, note: IssuedNote, window: int, now_s: int, overdue: bool) -> Address | None:
         """Where a note goes. One that stood in an order goes where the order said: both were named together already."""

@@ -270,6 +270,12 @@ class World:
         for home in self.homes:
             home.start()
 
+    async def end(self):
+        """End all processes."""
+        for home in self.homes:
+            if home.agent is not None:
+                await home.kill()
+
     async def to(self, at_s, each=None, windows=range(2, 4)):
         """Let time pass to ``at_s``; ``each`` is called after every step."""
         while self.ledger.now_s < at_s:

@@ -22,9 +22,7 @@ def played(world, until_s=END_2, each=None, windows=ONE):
         try:
             await world.to(until_s, each, windows)
         finally:
-            for home in world.homes:
-                if home.agent is not None:
-                    await home.kill()
+            await world.end()
 
     asyncio.run(run())
     return world
@@ -342,8 +340,7 @@ def test_after_an_absence_orders_do_not_come_all_at_once() -> None:
         away.start()
         await world.look()
         assert len(world.services.postings) - posted < 6
-        for home in world.homes:
-            await home.kill()
+        await world.end()
 
     asyncio.run(scene())
 
@@ -389,8 +386,7 @@ def test_after_an_outage_orders_do_not_come_all_at_once(what) -> None:
         while world.ledger.now_s < TIMES.gate_closes_s(2) - 1:
             await world.to(world.ledger.now_s + 1, windows=ONE)
         assert len(set(world.services.postings)) == 6
-        for home in world.homes:
-            await home.kill()
+        await world.end()
 
     asyncio.run(scene())
 
@@ -412,8 +408,7 @@ def test_after_an_outage_notes_do_not_go_back_all_at_once(what) -> None:
         assert returned() - before < 18
         await world.to(TIMES.overdue_s(2), windows=ONE)
         assert returned() == 36
-        for home in world.homes:
-            await home.kill()
+        await world.end()
 
     asyncio.run(scene())
 
