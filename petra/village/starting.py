@@ -21,12 +21,16 @@ LOG = "supervisor.log"
 BANNER = "ONE MACHINE, THROW-AWAY KEYS: all passphrases are in the folder, and all relays belong to its owner."
 HTTP = "NOT ANONYMOUS: wallets reach board, bid store and relay over plain HTTP on this machine."
 
+Watch = Callable[[Path, "subprocess.Popen[bytes]", Callable[[str], None]], None]
+"""Watches a village to its end."""
+
 
 def up(folder: Path, options: Options, *, detach: bool, view: bool, say: Callable[[str], None]) -> bool:
     """Start a village; whether it was delivered, or with ``detach`` whether it runs.
 
     Without ``detach`` it is watched to its end, and ends with this process. Raises ``ValueError`` or ``OSError``.
     """
+    watch = _live() if view else _lines()
     prepare(folder, options)
     say(BANNER if options.transport == "tor" else f"{BANNER} {HTTP}")
     command = [sys.executable, "-m", "petra", "village", "supervise", str(folder)]
@@ -37,7 +41,6 @@ def up(folder: Path, options: Options, *, detach: bool, view: bool, say: Callabl
     process = None
     try:
         process = _supervised(folder, command)
-        watch = _live if view else _lines
         watch(folder, process, say)
     except KeyboardInterrupt:
         say("ending the village")
@@ -103,23 +106,32 @@ def _until_running(folder: Path, process: "subprocess.Popen[bytes]", say: Callab
         time.sleep(LOOK_S)
 
 
-def _lines(folder: Path, process: "subprocess.Popen[bytes]", say: Callable[[str], None]) -> None:
+def _lines() -> Watch:
+    """Tell what happens, a line for each event.
+
+    What this imports is imported now: a Ctrl-C within the import of a dataclass is remembered by CPython (3.11), which
+    ends the process by SIGINT at its exit whatever was done about it.
+    """
     from petra.village.events import Events
 
-    events = Events(folder)
-    while True:
-        ended = process.poll() is not None
-        for line in events.fresh():
-            say(line)
-        if ended:
-            return
-        time.sleep(LOOK_S)
+    def watch(folder: Path, process: "subprocess.Popen[bytes]", say: Callable[[str], None]) -> None:
+        events = Events(folder)
+        while True:
+            ended = process.poll() is not None
+            for line in events.fresh():
+                say(line)
+            if ended:
+                return
+            time.sleep(LOOK_S)
+
+    return watch
 
 
-def _live(folder: Path, process: "subprocess.Popen[bytes]", say: Callable[[str], None]) -> None:
+def _live() -> Watch:
+    """Show a view in the terminal; imported now, as above."""
     from petra.village.view import live
 
-    live(folder, lambda: process.poll() is None)
+    return lambda folder, process, say: live(folder, lambda: process.poll() is None)
 
 
 def down(folder: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -27,8 +28,6 @@ ROWS = 8
 
 def live(folder: Path, running: Callable[[], bool]) -> None:
     """Show the village until it has ended."""
-    from rich.live import Live
-
     watcher, console = Watcher(folder), Console()
     with Live(Text("starting"), console=console, auto_refresh=False) as screen:
         while True:

@@ -130,13 +130,18 @@ class World:
         )
 
 
-@pytest.fixture(scope="session")
-def chain():
+def open_chain():
+    """A new chain in this process, or the node that is to be tested."""
     if RPC is None:
         return nodes.in_process(GENESIS_S - 1_000_000)
     # Where gas is free, an account that owns nothing relays; each worker has its own, so that no two share a nonce.
     os.environ.setdefault(RELAYER_KEY, secrets.token_hex(32))
     return nodes.connect(RPC)
+
+
+@pytest.fixture(scope="session")
+def chain():
+    return open_chain()
 
 
 @pytest.fixture

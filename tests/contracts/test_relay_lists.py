@@ -13,10 +13,17 @@ from contracts import relayer
 from contracts.errors import NodeError, RelayError
 from contracts.ledger import EvmLedger
 from contracts.relay_lists import MAX_BYTES, NotRecorded, RecordedList, RelayLists, list_digest, list_hash, load
+from tests.contracts.conftest import open_chain
 
 _KEYS = ThrowAwayKeys(4, "relay lists")
 DSO, SUCCESSOR, STRANGER = _KEYS.fresh(), _KEYS.fresh(), _KEYS.fresh()
 ONE, TWO = b'{"version":1}', b'{"version":1,"relays":[]}'
+
+
+@pytest.fixture(scope="module")
+def chain():
+    """A chain of its own where it is in this process: eth-tester reads every block that others' tests made for a log."""
+    return open_chain()
 
 
 @pytest.fixture

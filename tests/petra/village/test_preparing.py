@@ -64,3 +64,25 @@ def test_one_that_is_ended_before_it_begins_leaves_no_folder(tmp_path) -> None:
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 3, said
     assert not folder.exists() or (folder / "village.json").exists()
+
+
+@pytest.mark.parametrize("view", [True, False])
+def test_all_that_is_needed_is_imported_before_the_village_begins(tmp_path, view) -> None:
+    """CPython remembers a Ctrl-C within an import of dataclasses, and ends by SIGINT whatever was done about it."""
+    program = f"""
+import subprocess, sys
+from petra.village import starting
+from petra.village.options import Options
+from pathlib import Path
+
+def supervised(folder, command):
+    global before
+    before = set(sys.modules)
+    return subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+
+starting._supervised = supervised
+starting.up(Path({str(tmp_path / "village")!r}), Options(homes=3), detach=False, view={view}, say=print)
+print("\\nlater:", sorted(name for name in set(sys.modules) - before if not name.startswith("rich._unicode_data")))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "later: []", ran.stdout
