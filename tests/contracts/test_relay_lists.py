@@ -22,7 +22,7 @@ ONE, TWO = b'{"version":1}', b'{"version":1,"relays":[]}'
 
 @pytest.fixture(scope="module")
 def chain():
-    """A chain of its own where it is in this process: eth-tester reads every block that others' tests made for a log."""
+    """A chain of its own where it is in this process: for a log, eth-tester reads every block of all other tests."""
     return open_chain()
 
 
