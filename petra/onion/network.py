@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.codec import is_nested_deeply
+from petra.onion import nodelay
 from petra.onion.control import StemControl
 from petra.onion.errors import OnionError
 from petra.onion.layout import Authority, Layout, Node, Role, torrc
@@ -92,7 +93,7 @@ def up(folder: Path, owner_pid: int | None = None, progress: Callable[[str], Non
     if (folder / STATE).exists() and any(map(load(folder).alive, load(folder).layout.nodes)):
         raise OnionError(f"a network runs in {folder} already; end it with: petra onion down --dir {folder}")
     layout = Layout.on_loopback(folder)
-    ours = {STATE, DEFAULTS, RELAYS, *(node.name for node in layout.nodes)}
+    ours = {STATE, DEFAULTS, RELAYS, nodelay.LIBRARY, *(node.name for node in layout.nodes)}
     others = sorted({path.name for path in folder.iterdir()} - ours) if folder.exists() else []
     if others:
         raise OnionError(f"{folder} holds {others[0]}, which is no network's; give a folder that is empty or missing")
@@ -100,6 +101,8 @@ def up(folder: Path, owner_pid: int | None = None, progress: Callable[[str], Non
     for node in layout.nodes:
         node.folder.mkdir(parents=True, mode=0o700)
     (folder / DEFAULTS).write_text("")
+    if not nodelay.build(folder):
+        progress("its connections will wait for acknowledgements; install a C compiler: apt-get install gcc libc6-dev")
     progress("making the authorities' keys")
     with ThreadPoolExecutor() as pool:
         authorities = tuple(pool.map(lambda node: _make_keys(program, folder, node), layout.of(Role.AUTHORITY)))
@@ -254,7 +257,13 @@ def _start(program: str, folder: Path, node: Node) -> "subprocess.Popen[bytes]":
     command = _command(program, folder, node)
     with (node.folder / "stdout.log").open("wb") as output:
         return subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=folder,
+            env=nodelay.environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
 

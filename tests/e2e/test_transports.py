@@ -22,6 +22,7 @@ from petra.onion.control import StemControl
 from petra.onion.joining import network_body
 from petra.onion.keyfiles import kept_key
 from petra.onion.network import load
+from petra.onion.nodelay import LIBRARY
 from petra.onion.proxy import Identity, TorProxy
 from petra.transports import Table, open_transport
 from tests.e2e.conftest import program
@@ -81,6 +82,12 @@ def test_over_tor_a_run_gives_the_same_bills_and_passes_the_audit(tmp_path, onio
 
 def test_status_names_a_running_network(onion_dir):
     assert "verified to be Tor" in petra("onion", "status", "--dir", onion_dir).stdout
+
+
+def test_tors_on_loopback_send_at_once(onion_dir):
+    program("cc", "a C compiler is missing; run: apt-get install gcc libc6-dev")
+    for pid in load(onion_dir).pids.values():
+        assert str(onion_dir / LIBRARY) in Path(f"/proc/{pid}/maps").read_text()
 
 
 def owners_of_connections_to(port):
