@@ -29,8 +29,9 @@ from assets.transactions import (
 )
 from bidstore.service.wire import hex_of, posting_from_bytes
 from petra.prosumer.account import Account
-from petra.prosumer.agent import Agent, Home
+from petra.prosumer.agent import Agent
 from petra.prosumer.following import LedgerReader
+from petra.prosumer.home import Home
 from petra.prosumer.keychain import Keychain, Purpose
 from petra.prosumer.schedule import Schedule
 from petra.prosumer.seed import HomeSeed, SeedPhrase
@@ -234,7 +235,7 @@ class PlayedHome:
 
     async def kill(self):
         """End the process: nothing that it was doing goes on."""
-        tasks = list(self.agent._tasks)
+        tasks = list(self.agent._desk.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -306,7 +307,7 @@ class World:
                 await self._or_dies(home, home.agent.tick())
         refusals = self.services.refusals
         while self.services.refusals - refusals < 20:  # who waits for a way goes on waiting while time passes
-            running = [(h, t) for h in self.homes if h.agent for t in list(h.agent._tasks)]
+            running = [(h, t) for h in self.homes if h.agent for t in list(h.agent._desk.tasks)]
             if len(running) == self.tables.waiting:
                 if not running:
                     return

@@ -1,0 +1,99 @@
+"""When orders reach the bid store: each at a random moment of its own, and again until a replica has it."""
+
+import asyncio
+from functools import partial
+
+from assets.keys import Digest
+from assets.orders import order_digest
+from petra.prosumer.desk import Desk
+from petra.prosumer.fates import Fates
+from petra.prosumer.home import Home
+from petra.prosumer.moments import Moments
+from petra.prosumer.plans import Planned, Plans
+from petra.prosumer.replicas import Replicas
+from petra.prosumer.way import Way
+
+GAP = 10
+"""Looks at the ledger that are more than this part of an interval apart have an outage between them."""
+
+TRY_AGAIN = frozenset({"ChallengeUnknown", "RateLimited", "NoteGone", "Busy"})
+"""Refusals of a bid store that may not be repeated: one that is behind the ledger does not know a note yet."""
+
+TAKEN = frozenset({"OrderKnown"})
+"""Refusals that say that the very same order was taken before."""
+
+
+class Posting:
+    """Posts what is planned, until the gate closes."""
+
+    def __init__(self, home: Home, desk: Desk, way: Way, plans: Plans, fates: Fates) -> None:
+        self._domain, self._schedule, self._rng, self._again_s = home.domain, home.schedule, home.rng, home.repost_s
+        self._desk, self._way, self._plans, self._fates = desk, way, plans, fates
+        self._replicas = Replicas(home.domain, home.bidstores, home.reach, home.keychain, home.rng, home.spread_s)
+        self._moments: Moments[Digest] = Moments()
+        self._busy: set[Digest] = set()
+        self._taken: set[Digest] = set()
+
+    def look(self, t: int, now_s: int) -> None:
+        """Post the orders of window ``t`` whose moment has come."""
+        if now_s >= self._schedule.gate_closes_s(t):
+            return
+        for order in self._plans.of(t) or ():
+            order_id = order_digest(self._domain, order.signed.order)
+            moment_s = self._moments.of(order_id, partial(self._moment_s, order.moment_s, t, now_s))
+            if moment_s <= now_s and order_id not in self._busy | self._taken and self._fates.is_open(order_id):
+                self._busy.add(order_id)
+                self._desk.start("bidstore", self._post(order, order_id, t))
+
+    def postpone_missed(self, gap_s: int, now_s: int) -> None:
+        """After an outage of the ledger, ``gap_s`` long: choose other moments for what became due unseen.
+
+        It would go out together, and be known to be one home's. Not if the next look may be too late for it.
+        """
+        left_s = self._schedule.gate_closes_s(self._schedule.next_window(now_s)) - now_s
+        for order in self._moments.postpone(now_s) if left_s > 2 * gap_s else ():
+            self._try_again(order, now_s)
+
+    def forget(self) -> None:
+        """Forget the moments of orders that have expired."""
+        self._moments.clear()
+
+    def _moment_s(self, planned_s: int, t: int, now_s: int) -> int:
+        """The moments of a wallet that was away are over, all of them: it would post its orders at one time."""
+        if planned_s >= now_s:
+            return planned_s
+        return self._schedule.order_moment_s(t, now_s, self._rng)
+
+    async def _post(self, order: Planned, order_id: Digest, window: int) -> None:
+        from bidstore.service.client import Refused
+
+        try:
+            await self._way.verify()
+            self._fates.begin(order_id, order.signed.order, window, self._now_s)
+            await self._replicas.post(order.signed)
+            self._taken.add(order_id)
+            self._desk.troubles.works("bidstore")
+        except Refused as refusal:
+            if refusal.reason in TAKEN:
+                self._taken.add(order_id)
+            elif refusal.reason in TRY_AGAIN:
+                await asyncio.sleep(self._again_s)
+                self._try_again(order_id, self._now_s)
+            else:
+                self._fates.refused(order_id, self._now_s, refusal.reason)
+                self._desk.troubles.failed("bidstore", refusal)
+        except Exception:
+            await asyncio.sleep(self._again_s)
+            self._try_again(order_id, self._now_s)
+            raise
+        finally:
+            self._busy.discard(order_id)
+
+    def _try_again(self, order_id: Digest, now_s: int) -> None:
+        """At a moment of its own: at the end of an outage, orders of one home would come together."""
+        t = self._schedule.next_window(now_s)
+        self._moments.change(order_id, self._schedule.retry_moment_s(t, now_s, self._rng))
+
+    @property
+    def _now_s(self) -> int:
+        return self._desk.now_s or 0
