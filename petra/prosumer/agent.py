@@ -18,11 +18,14 @@ from petra.prosumer.home import Home
 from petra.prosumer.joining import Joining
 from petra.prosumer.members import Members
 from petra.prosumer.plans import Plans
-from petra.prosumer.posting import GAP, Posting
+from petra.prosumer.posting import Posting
 from petra.prosumer.returning import Returning
 from petra.prosumer.schedule import Known, Stage, Step, due
 from petra.prosumer.way import Way
 from petra.prosumer.worker import Worker
+
+GAP = 10
+"""Looks at the ledger that are more than this part of an interval apart have an outage between them."""
 
 SETTLED_AFTER = 96
 """A window this many intervals ago, of which the home has no money left, is not looked at after the next start."""
@@ -46,6 +49,7 @@ class Agent:
         self._returning = Returning(desk, way, depositing, self._carrier)
         self._begun: set[Step] = set()
         self._settled_at = -1
+        self._was_late = False
 
     @property
     def now_s(self) -> int | None:
@@ -101,6 +105,7 @@ class Agent:
         if self.now_s is not None:
             self._postpone(self.now_s, news.now_s)
         self._desk.now_s = news.now_s
+        self._desk.looks += 1
         self._account.follow(news.entries)
         self._members.follow(news.entries)
         self._members.forget_before(self._schedule.next_window(news.now_s))
@@ -108,19 +113,24 @@ class Agent:
         self._fates.expire(news.now_s)
 
     def _postpone(self, last_s: int, now_s: int) -> None:
-        """After an outage of the ledger, let what became due unseen have other moments."""
-        gap_s = now_s - last_s
-        if gap_s > self._schedule.grid.interval_s // GAP:
-            self._posting.postpone_missed(gap_s, now_s)
+        """After an outage of the ledger, let what became due unseen have other moments.
+
+        Where every look comes late, what is due would never be done: then it is not said to be an outage.
+        """
+        late = now_s - last_s > self._schedule.grid.interval_s // GAP
+        if late and not self._was_late:
+            self._posting.postpone_missed(now_s)
             self._returning.postpone_missed(now_s)
+        self._was_late = late
 
     def _act(self, now_s: int) -> None:
         """Begin what is due."""
         known = Known(self._begun, unmixed_windows(self._account), owned_windows(self._account))
+        over = []
         for step in due(self._schedule, now_s, known):
             if step.stage is Stage.DEPOSIT:
                 self._joining.end(step.window)
-                self._returning.look(step.window, now_s)
+                over.append(step.window)
                 continue
             self._begun.add(step)
             if step.window <= self._memory.restored_window:
@@ -129,6 +139,7 @@ class Agent:
                 self._joining.begin(step.window)
             else:
                 self._desk.start("strategy", self._decide(step))
+        self._returning.look(over, now_s)
         t = self._schedule.next_window(now_s)
         if t != self._settled_at:
             self._posting.forget()

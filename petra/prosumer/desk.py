@@ -15,6 +15,8 @@ class Desk:
         self._tell, self._memory = tell, memory
         self.now_s: int | None = None
         """Ledger time as last read."""
+        self.looks = 0
+        """How often the ledger was looked at."""
         self.troubles = Troubles(self._trouble)
         self.tasks: set[asyncio.Task[None]] = set()
         """What is being done."""

@@ -13,9 +13,6 @@ from petra.prosumer.plans import Planned, Plans
 from petra.prosumer.replicas import Replicas
 from petra.prosumer.way import Way
 
-GAP = 10
-"""Looks at the ledger that are more than this part of an interval apart have an outage between them."""
-
 TRY_AGAIN = frozenset({"ChallengeUnknown", "RateLimited", "NoteGone", "Busy"})
 """Refusals of a bid store that may not be repeated: one that is behind the ledger does not know a note yet."""
 
@@ -24,7 +21,7 @@ TAKEN = frozenset({"OrderKnown"})
 
 
 class Posting:
-    """Posts what is planned, until the gate closes."""
+    """Posts what is planned, at most one order at each look at the ledger, until the gate closes."""
 
     def __init__(self, home: Home, desk: Desk, way: Way, plans: Plans, fates: Fates) -> None:
         self._domain, self._schedule, self._rng, self._again_s = home.domain, home.schedule, home.rng, home.repost_s
@@ -35,40 +32,46 @@ class Posting:
         self._taken: set[Digest] = set()
 
     def look(self, t: int, now_s: int) -> None:
-        """Post the orders of window ``t`` whose moment has come."""
+        """Post one of the orders of window ``t`` whose moment has come; the others have other moments then.
+
+        What the gate's closing finds unposted expires.
+        """
         if now_s >= self._schedule.gate_closes_s(t):
             return
+        due = {}
         for order in self._plans.of(t) or ():
             order_id = order_digest(self._domain, order.signed.order)
             moment_s = self._moments.of(order_id, partial(self._moment_s, order.moment_s, t, now_s))
             if moment_s <= now_s and order_id not in self._busy | self._taken and self._fates.is_open(order_id):
-                self._busy.add(order_id)
-                self._desk.start("bidstore", self._post(order, order_id, t))
+                due[order_id] = order
+        goes = self._moments.turn(list(due), self._rng)
+        if goes is not None:
+            self._busy.add(goes)
+            self._desk.start("bidstore", self._post(due[goes], goes, t))
 
-    def postpone_missed(self, gap_s: int, now_s: int) -> None:
-        """After an outage of the ledger, ``gap_s`` long: choose other moments for what became due unseen.
-
-        It would go out together, and be known to be one home's. Not if the next look may be too late for it.
-        """
-        left_s = self._schedule.gate_closes_s(self._schedule.next_window(now_s)) - now_s
-        for order in self._moments.postpone(now_s) if left_s > 2 * gap_s else ():
-            self._try_again(order, now_s)
+    def postpone_missed(self, now_s: int) -> None:
+        """After an outage of the ledger: choose other moments for what became due unseen."""
+        self._moments.postpone(now_s)
 
     def forget(self) -> None:
         """Forget the moments of orders that have expired."""
         self._moments.clear()
 
     def _moment_s(self, planned_s: int, t: int, now_s: int) -> int:
-        """The moments of a wallet that was away are over, all of them: it would post its orders at one time."""
-        if planned_s >= now_s:
+        """The planned moment, or another one if it is over: because of an outage, or of another order's turn."""
+        if planned_s > now_s:
             return planned_s
         return self._schedule.order_moment_s(t, now_s, self._rng)
 
     async def _post(self, order: Planned, order_id: Digest, window: int) -> None:
         from bidstore.service.client import Refused
 
+        look = self._desk.looks
         try:
             await self._way.verify()
+            if self._desk.looks != look:  # others may have waited for the way, too
+                self._try_again(order_id, self._now_s)
+                return
             self._fates.begin(order_id, order.signed.order, window, self._now_s)
             await self._replicas.post(order.signed)
             self._taken.add(order_id)

@@ -277,10 +277,10 @@ class World:
             if home.agent is not None:
                 await home.kill()
 
-    async def to(self, at_s, each=None, windows=range(2, 4)):
+    async def to(self, at_s, each=None, windows=range(2, 4), step_s=STEP_S):
         """Let time pass to ``at_s``; ``each`` is called after every step."""
         while self.ledger.now_s < at_s:
-            self.ledger.advance_to(min(at_s, self.ledger.now_s + STEP_S))
+            self.ledger.advance_to(min(at_s, self.ledger.now_s + step_s))
             now_s = self.ledger.now_s
             for t in windows:
                 if t not in self.withdrawn and GRID.start_s(t) - 60 < now_s:
