@@ -10,14 +10,8 @@ from petra.prosumer.fates import Fates
 from petra.prosumer.home import Home
 from petra.prosumer.moments import Moments
 from petra.prosumer.plans import Planned, Plans
-from petra.prosumer.replicas import Replicas
+from petra.prosumer.replicas import TRY_AGAIN, Replicas
 from petra.prosumer.way import Way
-
-TRY_AGAIN = frozenset({"ChallengeUnknown", "RateLimited", "NoteGone", "Busy"})
-"""Refusals of a bid store that may not be repeated: one that is behind the ledger does not know a note yet."""
-
-TAKEN = frozenset({"OrderKnown"})
-"""Refusals that say that the very same order was taken before."""
 
 
 class Posting:
@@ -77,9 +71,7 @@ class Posting:
             self._taken.add(order_id)
             self._desk.troubles.works("bidstore")
         except Refused as refusal:
-            if refusal.reason in TAKEN:
-                self._taken.add(order_id)
-            elif refusal.reason in TRY_AGAIN:
+            if refusal.reason in TRY_AGAIN:
                 await asyncio.sleep(self._again_s)
                 self._try_again(order_id, self._now_s)
             else:

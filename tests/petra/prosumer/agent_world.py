@@ -144,7 +144,7 @@ class Services:
         self.orders = {}
         self.postings = []
         self.handed = []
-        self.down = set()
+        self.down, self.refusing, self.refused = set(), {}, []
         self.verified = self.refusals = 0
 
     def verify(self):
@@ -166,6 +166,10 @@ class Services:
             return httpx2.Response(200, json={"challenge": hex_of(bytes(32))})
         posting, _ = posting_from_bytes(body)
         order_id = order_digest(DOMAIN, posting.signed.order)
+        if host in self.refusing:
+            self.refused.append(order_id)
+            problem = {"type": self.refusing[host], "status": 422, "detail": "refused"}
+            return httpx2.Response(422, json=problem)
         self.postings.append(order_id)
         self.orders[order_id] = posting.signed
         return httpx2.Response(200, json={"order": hex_of(order_id)})

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from assets.ledger import SpecLedger
 from assets.orders import Side
 from contracts.errors import NodeUnreachable, Reorganised
@@ -82,6 +84,47 @@ def test_another_replica_takes_the_order_that_one_does_not() -> None:
     world = World(-1, 1)
     world.services.down = {"bidstore"}
     assert matched(played(world)) == [-1, 1]
+
+
+def of_first(world):
+    return [(o.fate, o.reason) for o in world.homes[0].state.orders()]
+
+
+def test_one_replica_that_refuses_an_order_does_not_make_it_given_up() -> None:
+    world = World(-3, 3, notes=3)
+    world.services.refusing = {"other": "NoteUnknown"}
+    played(world)
+    assert world.services.refused
+    assert of_first(world) == [(OrderFate.SETTLED, None)] * 3
+
+
+@pytest.mark.parametrize("lost", [set(), {"bidstore"}])
+def test_an_order_that_every_replica_that_answers_refuses_is_given_up(lost) -> None:
+    world = World(-1, 0)
+    world.services.refusing, world.services.down = dict.fromkeys({"bidstore", "other"} - lost, "NoteUnknown"), lost
+    played(world)
+    assert len(world.services.refused) == len(world.services.refusing)
+    assert of_first(world) == [(OrderFate.REFUSED, "NoteUnknown")]
+
+
+def test_an_order_that_one_replica_may_take_later_is_not_given_up() -> None:
+    world = World(-1, 1)
+    world.services.refusing = {"bidstore": "NoteUnknown", "other": "NoteGone"}
+
+    def caught_up(world):
+        if len(world.services.refused) >= 6:
+            world.services.refusing.pop("other", None)
+
+    played(world, each=caught_up, step_s=1)
+    assert of_first(world) == [(OrderFate.SETTLED, None)]
+
+
+def test_an_order_that_one_replica_knows_is_asked_of_no_other() -> None:
+    world = World(-1, 0)
+    world.services.refusing = {"bidstore": "OrderKnown", "other": "OrderKnown"}
+    played(world)
+    assert len(world.services.refused) == 1
+    assert of_first(world) == [(OrderFate.EXPIRED, None)]
 
 
 def test_without_a_relay_notes_come_back_when_there_is_one_again() -> None:
