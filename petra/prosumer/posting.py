@@ -11,7 +11,7 @@ from petra.prosumer.home import Home
 from petra.prosumer.moments import Moments
 from petra.prosumer.plans import Planned, Plans
 from petra.prosumer.replicas import TRY_AGAIN, Replicas
-from petra.prosumer.way import Way
+from petra.prosumer.way import Door, Way
 
 
 class Posting:
@@ -19,7 +19,7 @@ class Posting:
 
     def __init__(self, home: Home, desk: Desk, way: Way, plans: Plans, fates: Fates) -> None:
         self._domain, self._schedule, self._rng, self._again_s = home.domain, home.schedule, home.rng, home.repost_s
-        self._desk, self._way, self._plans, self._fates = desk, way, plans, fates
+        self._desk, self._door, self._plans, self._fates = desk, Door(way, desk), plans, fates
         self._replicas = Replicas(home.domain, home.bidstores, home.reach, home.keychain, home.rng, home.spread_s)
         self._moments: Moments[Digest] = Moments()
         self._busy: set[Digest] = set()
@@ -60,10 +60,8 @@ class Posting:
     async def _post(self, order: Planned, order_id: Digest, window: int) -> None:
         from bidstore.service.client import Refused
 
-        look = self._desk.looks
         try:
-            await self._way.verify()
-            if self._desk.looks != look:  # others may have waited for the way, too
+            if not await self._door.lets_out():
                 self._try_again(order_id, self._now_s)
                 return
             self._fates.begin(order_id, order.signed.order, window, self._now_s)

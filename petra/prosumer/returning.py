@@ -8,42 +8,49 @@ from assets.transactions import Signed, Transact
 from petra.prosumer.carrying import Carrier
 from petra.prosumer.depositing import Depositing
 from petra.prosumer.desk import Desk
-from petra.prosumer.way import Way
+from petra.prosumer.way import Door, Way
 
 
 class Returning:
     """Hands in the deposits that are due, at most one at each look at the ledger."""
 
     def __init__(self, desk: Desk, way: Way, depositing: Depositing, carrier: Carrier) -> None:
-        self._desk, self._way, self._depositing, self._carrier = desk, way, depositing, carrier
+        self._desk, self._door, self._depositing, self._carrier = desk, Door(way, desk), depositing, carrier
         self._going_back: set[NoteId] = set()
+        self._handed: dict[NoteId, Signed[Transact]] = {}
+        """Handed in a moment ago: the ledger may show it soon."""
         self._late: set[NoteId] = set()
         self._told: set[int] = set()
 
     def look(self, windows: Iterable[int], now_s: int) -> None:
         """Hand in one of the notes of these windows whose moment has come; the others have other moments then."""
+        self._handed = {note: signed for note, signed in self._handed.items() if not self._carrier.wants(signed)}
         windows_of: dict[IssuedNote, int] = {}
+        going = self._going_back | self._handed.keys()
         for window in windows:
             due = self._depositing.due(window, now_s, partial(self._too_late, window))
             if due and window not in self._told:
                 self._told.add(window)
                 self._desk.say("deposit", window)
-            windows_of |= {note: window for note in due if note.id not in self._going_back}
+            windows_of |= {note: window for note in due if note.id not in going}
         note = self._depositing.turn(list(windows_of))
-        signed = None if note is None else self._depositing.deposit(note, windows_of[note], now_s)
-        if note is not None and signed is not None:
-            self._going_back.add(note.id)
-            self._desk.start("deposit", self._return(note.id, signed))
+        if note is None:
+            return
+        signed = self._depositing.deposit(note, windows_of[note], now_s)
+        if signed is None:
+            self._depositing.postpone(note.id)
+            return
+        self._going_back.add(note.id)
+        self._desk.start("deposit", self._return(note.id, signed))
 
     def postpone_missed(self, now_s: int) -> None:
         """After an outage of the ledger: choose other moments for what became due unseen."""
         self._depositing.postpone_missed(now_s)
 
     async def _return(self, note: NoteId, signed: Signed[Transact]) -> None:
-        look = self._desk.looks
         try:
-            await self._way.verify()
-            if self._desk.looks == look:  # or others may have waited for the way, too
+            if await self._door.lets_out():
+                self._handed[note] = signed
                 await self._carrier.carry(signed, "deposit")
         finally:
             self._going_back.discard(note)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from petra.prosumer.desk import Desk
 from petra.prosumer.reach import Reach
 from petra.prosumer.worker import Worker
 
@@ -34,3 +35,25 @@ class Way:
                 self._failed = self._clock() + self._again_s, failure
                 raise
             self._until = self._clock() + VERIFIED_S
+
+
+class Door:
+    """Lets one thing out at each look: what waited for the way would set out together when it is there."""
+
+    def __init__(self, way: Way, desk: Desk) -> None:
+        self._way, self._desk = way, desk
+        self._shut_for = -1
+        """Number of the last look at which nothing more is let out."""
+
+    async def lets_out(self) -> bool:
+        """Verify the way; ``False`` if something else was let out since the last look: choose another moment.
+
+        Whoever waited until after a look counts for the next one, too.
+        """
+        look = self._desk.looks
+        await self._way.verify()
+        now = self._desk.looks
+        if now <= self._shut_for:
+            return False
+        self._shut_for = now if now == look else now + 1
+        return True
