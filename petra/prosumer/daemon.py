@@ -6,9 +6,10 @@ import signal
 from typing import TYPE_CHECKING
 
 from petra.homes.profile import Battery
-from petra.prosumer.agent import Agent, Home, Tell
+from petra.prosumer.agent import Agent
 from petra.prosumer.folder import WalletFolder
 from petra.prosumer.following import LedgerReader, open_ledger
+from petra.prosumer.home import Home, Tell
 from petra.prosumer.mixing import Mixing, MixRules
 from petra.prosumer.reach import Reach, open_reach
 from petra.prosumer.readings import Readings

@@ -1,6 +1,6 @@
 """Returning what was not traded: every note on its own, to an address that only the home's meter knows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from assets.keys import Address, SigningKey
@@ -32,6 +32,10 @@ def move(domain: Domain, note: IssuedNote, to: Address, key: SigningKey) -> Sign
     return sign(domain, Transact((note,), (Note(n.kind, to, n.quantity, n.start, n.end),)), key)
 
 
+def _urgency(issued: IssuedNote) -> tuple[bool, int]:
+    return issued.note.kind is not Kind.FA, issued.note.quantity
+
+
 class Depositing:
     """Which deposits are to be made now. The same note always gives the same transaction, whoever died meanwhile."""
 
@@ -42,12 +46,11 @@ class Depositing:
         self._keychain, self._plans, self._rng = keychain, plans, rng
         self._moments: Moments[NoteId] = Moments()
 
-    def due(self, window: int, now_s: int, late: Callable[[IssuedNote], None]) -> list[Signed[Transact]]:
-        """The deposits of a window whose moment has come; ask again as long as the ledger lacks them.
+    def due(self, window: int, now_s: int, late: Callable[[IssuedNote], None]) -> list[IssuedNote]:
+        """The notes of a window whose moment has come; ask again as long as they are the home's.
 
         When the deadline is over the meter counts no energy for the window any more: ``late`` is told of such notes,
-        and they stay. Money goes on the bill of the interval that starts next: it has no window of its own. A note for
-        which there is no address at the moment waits: anybody can send a home more notes than it has addresses.
+        and they stay. Money goes on the bill of the interval that starts next: it has no window of its own.
         """
         overdue = now_s >= self._schedule.overdue_s(window)
         found = []
@@ -56,17 +59,35 @@ class Depositing:
                 if overdue and note.note.kind is not Kind.FA:
                     late(note)
                 elif self._moment_s(note, window, now_s) <= now_s:
-                    to = self._address(note, window, now_s, overdue)
-                    if to is not None:
-                        found.append(move(self._domain, note, to, self._keychain.key(note.note.owner)))
+                    found.append(note)
         return found
 
+    def turn(self, due: Sequence[IssuedNote]) -> IssuedNote | None:
+        """Which note goes now; the others' moments are chosen anew.
+
+        Energy goes before money, which counts later, too; and the largest first: crumbs, of which anybody can send a
+        home thousands, hold none of its own notes up.
+        """
+        notes = {issued.id: issued for issued in due}
+        most = max(map(_urgency, due), default=None)
+        first = [number for number, issued in notes.items() if _urgency(issued) == most]
+        goes = self._moments.turn(list(notes), self._rng, first)
+        return None if goes is None else notes[goes]
+
+    def deposit(self, note: IssuedNote, window: int, now_s: int) -> Signed[Transact] | None:
+        """The deposit of a note; ``None`` if there is no address for it at the moment: it waits.
+
+        Anybody can send a home more notes than it has addresses.
+        """
+        to = self._address(note, window, now_s, now_s >= self._schedule.overdue_s(window))
+        return None if to is None else move(self._domain, note, to, self._keychain.key(note.note.owner))
+
     def postpone(self, note: NoteId) -> None:
-        """Choose another moment: after an outage, what was due meanwhile would go out together, and be one home's."""
+        """Choose another moment for a note: it did not go, or the ledger may never show it."""
         self._moments.drop(note)
 
     def postpone_missed(self, now_s: int) -> None:
-        """Choose other moments for all that is due, once for each note."""
+        """Choose other moments for all that is due."""
         self._moments.postpone(now_s)
 
     def _moment_s(self, note: IssuedNote, window: int, now_s: int) -> int:

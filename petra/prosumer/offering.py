@@ -1,18 +1,16 @@
-"""Orders: one for each note that the home wants to trade, each posted over an identity of its own."""
+"""Orders: one for each note that the home wants to trade."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
-from assets.keys import Address, Digest
+from assets.keys import Address
 from assets.notes import IssuedNote, Kind, NoteId
-from assets.orders import Order, Side, SignedOrder, sign_order
+from assets.orders import Order, Side, sign_order
 from assets.transactions import Domain
 from assets.units import energy_wh
 from petra.prosumer.account import Account
 from petra.prosumer.keychain import GapReached, Keychain, Purpose
 from petra.prosumer.plans import Planned
-from petra.prosumer.reach import Reach, first_that_answers
 from petra.prosumer.schedule import Schedule
 from petra.strategy import Decision
 
@@ -97,43 +95,3 @@ def planned(
         )
         for order in orders
     )
-
-
-class Posting:
-    """Hands orders to replicas of one bid store."""
-
-    def __init__(
-        self,
-        domain: Domain,
-        bidstores: Sequence[str],
-        reach: Reach,
-        keychain: Keychain,
-        rng: Random,
-        spread_s: float = 0.5,
-    ) -> None:
-        """``spread_s``: real seconds over which orders are spread that are due at one look at the ledger."""
-        self._domain, self._bidstores, self._reach = domain, tuple(bidstores), reach
-        self._keychain, self._rng, self._spread_s = keychain, rng, spread_s
-
-    async def post(self, signed: SignedOrder) -> Digest:
-        """Post one order; the same order may be posted again, and is taken once.
-
-        Raises :class:`bidstore.service.client.Refused`, or :class:`~petra.prosumer.reach.Unserved` if no replica
-        answers: then nobody can tell whether one has taken it.
-        """
-        from bidstore.service.client import HttpClient, Refused, Unreachable, post
-
-        key = self._keychain.key(signed.order.energy.note.owner)
-
-        async def at(url: str) -> Digest:
-            async with self._reach.client() as http:
-                client = HttpClient(url, http)
-                try:
-                    return await post(client, self._domain, signed, key)
-                except Refused as refusal:
-                    if refusal.status >= 500:  # busy: another replica may not be
-                        raise Unreachable from refusal
-                    raise
-
-        await asyncio.sleep(self._rng.uniform(0, self._spread_s))  # not in step with the looking at the ledger
-        return await first_that_answers(self._bidstores, at, (Unreachable,), self._rng)

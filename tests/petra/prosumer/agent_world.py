@@ -29,8 +29,9 @@ from assets.transactions import (
 )
 from bidstore.service.wire import hex_of, posting_from_bytes
 from petra.prosumer.account import Account
-from petra.prosumer.agent import Agent, Home
+from petra.prosumer.agent import Agent
 from petra.prosumer.following import LedgerReader
+from petra.prosumer.home import Home
 from petra.prosumer.keychain import Keychain, Purpose
 from petra.prosumer.schedule import Schedule
 from petra.prosumer.seed import HomeSeed, SeedPhrase
@@ -143,7 +144,7 @@ class Services:
         self.orders = {}
         self.postings = []
         self.handed = []
-        self.down = set()
+        self.down, self.refusing, self.refused = set(), {}, []
         self.verified = self.refusals = 0
 
     def verify(self):
@@ -165,6 +166,10 @@ class Services:
             return httpx2.Response(200, json={"challenge": hex_of(bytes(32))})
         posting, _ = posting_from_bytes(body)
         order_id = order_digest(DOMAIN, posting.signed.order)
+        if host in self.refusing:
+            self.refused.append(order_id)
+            problem = {"type": self.refusing[host], "status": 422, "detail": "refused"}
+            return httpx2.Response(422, json=problem)
         self.postings.append(order_id)
         self.orders[order_id] = posting.signed
         return httpx2.Response(200, json={"order": hex_of(order_id)})
@@ -234,7 +239,7 @@ class PlayedHome:
 
     async def kill(self):
         """End the process: nothing that it was doing goes on."""
-        tasks = list(self.agent._tasks)
+        tasks = list(self.agent._desk.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -276,10 +281,10 @@ class World:
             if home.agent is not None:
                 await home.kill()
 
-    async def to(self, at_s, each=None, windows=range(2, 4)):
+    async def to(self, at_s, each=None, windows=range(2, 4), step_s=STEP_S):
         """Let time pass to ``at_s``; ``each`` is called after every step."""
         while self.ledger.now_s < at_s:
-            self.ledger.advance_to(min(at_s, self.ledger.now_s + STEP_S))
+            self.ledger.advance_to(min(at_s, self.ledger.now_s + step_s))
             now_s = self.ledger.now_s
             for t in windows:
                 if t not in self.withdrawn and GRID.start_s(t) - 60 < now_s:
@@ -306,7 +311,7 @@ class World:
                 await self._or_dies(home, home.agent.tick())
         refusals = self.services.refusals
         while self.services.refusals - refusals < 20:  # who waits for a way goes on waiting while time passes
-            running = [(h, t) for h in self.homes if h.agent for t in list(h.agent._tasks)]
+            running = [(h, t) for h in self.homes if h.agent for t in list(h.agent._desk.tasks)]
             if len(running) == self.tables.waiting:
                 if not running:
                     return

@@ -9,18 +9,18 @@ from assets.ledger import SpecLedger
 from assets.orders import Side
 from contracts.errors import NodeUnreachable, Reorganised
 from petra.prosumer.records import OrderFate
-from tests.petra.prosumer.agent_world import GRID, TIMES, World
+from tests.petra.prosumer.agent_world import GRID, STEP_S, TIMES, World
 
 ONE = range(2, 3)
 END_2, END_3 = GRID.end_s(2) + 40, GRID.end_s(3) + 40
 """When the deposits for a window are over."""
 
 
-def played(world, until_s=END_2, each=None, windows=ONE):
+def played(world, until_s=END_2, each=None, windows=ONE, step_s=STEP_S):
     async def run():
         world.start()
         try:
-            await world.to(until_s, each, windows)
+            await world.to(until_s, each, windows, step_s)
         finally:
             await world.end()
 
@@ -84,6 +84,47 @@ def test_another_replica_takes_the_order_that_one_does_not() -> None:
     world = World(-1, 1)
     world.services.down = {"bidstore"}
     assert matched(played(world)) == [-1, 1]
+
+
+def of_first(world):
+    return [(o.fate, o.reason) for o in world.homes[0].state.orders()]
+
+
+def test_one_replica_that_refuses_an_order_does_not_make_it_given_up() -> None:
+    world = World(-3, 3, notes=3)
+    world.services.refusing = {"other": "NoteUnknown"}
+    played(world)
+    assert world.services.refused
+    assert of_first(world) == [(OrderFate.SETTLED, None)] * 3
+
+
+@pytest.mark.parametrize("lost", [set(), {"bidstore"}])
+def test_an_order_that_every_replica_that_answers_refuses_is_given_up(lost) -> None:
+    world = World(-1, 0)
+    world.services.refusing, world.services.down = dict.fromkeys({"bidstore", "other"} - lost, "NoteUnknown"), lost
+    played(world)
+    assert len(world.services.refused) == len(world.services.refusing)
+    assert of_first(world) == [(OrderFate.REFUSED, "NoteUnknown")]
+
+
+def test_an_order_that_one_replica_may_take_later_is_not_given_up() -> None:
+    world = World(-1, 1)
+    world.services.refusing = {"bidstore": "NoteUnknown", "other": "NoteGone"}
+
+    def caught_up(world):
+        if len(world.services.refused) >= 6:
+            world.services.refusing.pop("other", None)
+
+    played(world, each=caught_up, step_s=1)
+    assert of_first(world) == [(OrderFate.SETTLED, None)]
+
+
+def test_an_order_that_one_replica_knows_is_asked_of_no_other() -> None:
+    world = World(-1, 0)
+    world.services.refusing = {"bidstore": "OrderKnown", "other": "OrderKnown"}
+    played(world)
+    assert len(world.services.refused) == 1
+    assert of_first(world) == [(OrderFate.EXPIRED, None)]
 
 
 def test_without_a_relay_notes_come_back_when_there_is_one_again() -> None:
@@ -244,7 +285,7 @@ class Unsteady(SpecLedger):
 
 def test_a_node_that_is_away_or_changes_its_mind_changes_nothing_in_the_end() -> None:
     world = World(-1, 1, ledger=Unsteady)
-    played(world)
+    played(world, step_s=2)
     world.ledger.asked = -10_000  # the meters read an even one
     assert matched(world) == [-1, 1]
     assert any(event == "ledger read again" for home in world.homes for _, event, _ in home.told)
@@ -340,74 +381,6 @@ def test_after_an_absence_orders_do_not_come_all_at_once() -> None:
         away.start()
         await world.look()
         assert len(world.services.postings) - posted < 6
-        await world.end()
-
-    asyncio.run(scene())
-
-
-def refuse(*_):
-    raise NodeUnreachable("away")
-
-
-def cut_off(world, what):
-    """From now on no service is reached, or the ledger is not."""
-    whole = world.services.verify
-    readers = [home.agent._home.reader for home in world.homes]
-    reads = [reader.read for reader in readers]
-    if what == "services":
-        world.services.verify, world.services.down = refuse, {"bidstore", "other", "relay"}
-    else:
-        for reader in readers:
-            reader.read = refuse
-
-    def mend():
-        world.services.verify, world.services.down = whole, set()
-        for reader, read in zip(readers, reads, strict=True):
-            reader.read = read
-
-    return mend
-
-
-@pytest.mark.parametrize("what", ["services", "ledger"])
-def test_after_an_outage_orders_do_not_come_all_at_once(what) -> None:
-    world = World(-6, 0, notes=6)
-    first = world.homes[0]
-
-    async def scene():
-        world.start()
-        while not first.state.kept("plan"):
-            await world.to(world.ledger.now_s + 1, windows=ONE)
-        posted, mend = set(world.services.postings), cut_off(world, what)
-        moments = sorted(planned.moment_s for planned in first.agent._plans.of(2))
-        await world.to(moments[-2] + 1, windows=ONE)
-        mend()
-        await world.look()
-        assert len(set(world.services.postings) - posted) < 4 - len(posted)
-        while world.ledger.now_s < TIMES.gate_closes_s(2) - 1:
-            await world.to(world.ledger.now_s + 1, windows=ONE)
-        assert len(set(world.services.postings)) == 6
-        await world.end()
-
-    asyncio.run(scene())
-
-
-@pytest.mark.parametrize("what", ["services", "ledger"])
-def test_after_an_outage_notes_do_not_go_back_all_at_once(what) -> None:
-    world = World(0, 0, notes=6)
-
-    def returned():
-        return len({s.tx.inputs[0].id for s in world.services.handed if len(s.tx.inputs) == 1})
-
-    async def scene():
-        world.start()
-        await world.to(TIMES.deposit_s(2), windows=ONE)
-        before, mend = returned(), cut_off(world, what)
-        await world.to(TIMES.deposit_s(2) + (TIMES.overdue_s(2) - TIMES.deposit_s(2)) // 4 + 1, windows=ONE)
-        mend()
-        await world.look()
-        assert returned() - before < 18
-        await world.to(TIMES.overdue_s(2), windows=ONE)
-        assert returned() == 36
         await world.end()
 
     asyncio.run(scene())

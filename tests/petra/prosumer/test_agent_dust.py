@@ -43,7 +43,7 @@ def test_more_strange_notes_than_addresses_keep_no_note_from_its_meter() -> None
         world.homes.remove(victim)
         await world.to(TIMES.overdue_s(2) - 28, windows=ONE)
         world.homes.insert(0, victim)
-        await world.to(GRID.end_s(3) + 40, windows=ONE)
+        await world.to(GRID.end_s(6), windows=ONE)
         for home in world.homes:
             await home.kill()
 
@@ -55,7 +55,7 @@ def test_more_strange_notes_than_addresses_keep_no_note_from_its_meter() -> None
 def test_more_orders_than_addresses_keep_no_note_from_its_meter() -> None:
     count = GAP // 2 + 2
     world = World(-count, 0, notes=count)
-    played(world, END_2)
+    played(world, END_2, step_s=1)
     first = world.homes[0]
     assert 0 < len(first.state.orders()) <= GAP // 2
     assert spendable(world, first) == []

@@ -8,7 +8,7 @@ import pytest
 from assets.notes import issued
 from assets.port import NoteStatus
 from assets.transactions import outputs_of
-from tests.petra.prosumer.agent_world import GRID, Killed, World
+from tests.petra.prosumer.agent_world import GRID, STEP_S, Killed, World
 
 WINDOWS = range(2, 3)
 END_S = GRID.end_s(2) + 40
@@ -26,7 +26,7 @@ class Fate:
             raise Killed
 
 
-def lived(*deaths):
+def lived(*deaths, step_s=STEP_S):
     """Three homes, of which the first dies so, and the fate it had."""
     world, fate = World(-1, 1, 1), Fate(*deaths)
     first = world.homes[0]
@@ -35,7 +35,7 @@ def lived(*deaths):
 
     async def run():
         world.start()
-        await world.to(END_S, windows=WINDOWS)
+        await world.to(END_S, windows=WINDOWS, step_s=step_s)
         for home in world.homes:
             if home.agent is not None:
                 await home.kill()
@@ -80,7 +80,7 @@ def test_it_may_die_anywhere(death) -> None:
 
 @pytest.mark.parametrize("every", [5, 9, 14])
 def test_it_may_die_again_and_again(every) -> None:
-    world, fate = lived(*range(every, 80, every))
+    world, fate = lived(*range(every, 80, every), step_s=1)
     check(world)
     assert fate.count > every
 
