@@ -120,18 +120,10 @@ class LedgerPlace:
     since_block: int
 
 
-def meter_toml(
-    number: int, rpc: str, dso: str, place: LedgerPlace, scene: Scenario, port: int, options: Options
-) -> str:
-    """``meter.toml`` of one home; every field is explained in docs/meter.md."""
+def shared_toml(rpc: str, place: LedgerPlace, scene: Scenario, options: Options) -> str:
+    """What the files of a home's meter and of its wallet say alike: ledger and standard set."""
     notes = scene.standard_set
-    max_gap_ms = max(60_000, 4 * poll_ms(options) * options.speed)
     return f"""\
-number = {number}
-gate_s = {scene.gate_s}
-poll_ms = {poll_ms(options)}
-max_gap_ms = {max_gap_ms}
-
 [ledger]
 url = "{rpc}"
 chain_id = {place.domain.chain_id}
@@ -148,7 +140,21 @@ eca_notes = {notes.eca_notes}
 fa_notes = {notes.fa_notes}
 fa_amount_nano = {notes.fa_amount_nano}
 lead = 1
+"""
 
+
+def meter_toml(
+    number: int, rpc: str, dso: str, place: LedgerPlace, scene: Scenario, port: int, options: Options
+) -> str:
+    """``meter.toml`` of one home; every field is explained in docs/meter.md."""
+    max_gap_ms = max(60_000, 4 * poll_ms(options) * options.speed)
+    return f"""\
+number = {number}
+gate_s = {scene.gate_s}
+poll_ms = {poll_ms(options)}
+max_gap_ms = {max_gap_ms}
+
+{shared_toml(rpc, place, scene, options)}
 [report]
 url = "{dso}"
 token_file = "../dso/meter.token"

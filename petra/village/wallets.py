@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from petra.homes.profile import Battery
 from petra.scenario import Scenario
-from petra.village.homes import LedgerPlace
+from petra.village.homes import LedgerPlace, shared_toml
 from petra.village.options import Options
 
 LOOKS = 150
@@ -35,7 +35,6 @@ def wallet_toml(
     home: int, rpc: str, place: LedgerPlace, scene: Scenario, reach: Reach, mix_timeout_s: int, options: Options
 ) -> str:
     """``wallet.toml`` of one home."""
-    notes = scene.standard_set
     socks = f"socks_port = {reach.socks_port}\n" if reach.socks_port is not None else ""
     return f"""\
 transport = "{reach.transport}"
@@ -45,23 +44,7 @@ relays = {_list(reach.relays)}
 meter = "../meter{home}"
 mix_timeout_s = {mix_timeout_s}
 
-[ledger]
-url = "{rpc}"
-chain_id = {place.domain.chain_id}
-contract = "0x{place.domain.contract.hex()}"
-since_block = {place.since_block}
-genesis_s = {place.grid.genesis_s}
-interval_s = {place.grid.interval_s}
-poll_ms = {ledger_poll_ms(options)}
-
-[standard_set]
-note_power_w = {notes.note_power_w}
-epa_notes = {notes.epa_notes}
-eca_notes = {notes.eca_notes}
-fa_notes = {notes.fa_notes}
-fa_amount_nano = {notes.fa_amount_nano}
-lead = 1
-
+{shared_toml(rpc, place, scene, options)}
 [strategy]
 name = "{options.strategy}"
 {_parameters(options.strategy, scene.seed, home)}{_battery(scene.profiles.homes[home - 1].battery)}"""
