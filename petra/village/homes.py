@@ -38,7 +38,7 @@ def poll_ms(options: Options) -> int:
     return _clamped(READINGS_S * 1000 // options.speed)
 
 
-def ledger_poll_ms(options: Options) -> int:
+def meter_looks_ms(options: Options) -> int:
     """Real milliseconds between two looks of a meter at the ledger."""
     return _clamped(int(options.real_interval_s * 1000) // LEDGER_LOOKS)
 
@@ -120,8 +120,11 @@ class LedgerPlace:
     since_block: int
 
 
-def shared_toml(rpc: str, place: LedgerPlace, scene: Scenario, options: Options) -> str:
-    """What the files of a home's meter and of its wallet say alike: ledger and standard set."""
+def shared_toml(rpc: str, place: LedgerPlace, scene: Scenario, looks_ms: int) -> str:
+    """What the files of a home's meter and of its wallet say alike: ledger and standard set.
+
+    ``looks_ms``: real milliseconds between two looks at the ledger.
+    """
     notes = scene.standard_set
     return f"""\
 [ledger]
@@ -131,7 +134,7 @@ contract = "0x{place.domain.contract.hex()}"
 since_block = {place.since_block}
 genesis_s = {place.grid.genesis_s}
 interval_s = {place.grid.interval_s}
-poll_ms = {ledger_poll_ms(options)}
+poll_ms = {looks_ms}
 
 [standard_set]
 note_power_w = {notes.note_power_w}
@@ -154,7 +157,7 @@ gate_s = {scene.gate_s}
 poll_ms = {poll_ms(options)}
 max_gap_ms = {max_gap_ms}
 
-{shared_toml(rpc, place, scene, options)}
+{shared_toml(rpc, place, scene, meter_looks_ms(options))}
 [report]
 url = "{dso}"
 token_file = "../dso/meter.token"

@@ -15,7 +15,7 @@ FASTEST_MS, SLOWEST_MS = 400, 3_000
 """Least and most real milliseconds between two looks."""
 
 
-def ledger_poll_ms(options: Options) -> int:
+def wallet_looks_ms(options: Options) -> int:
     """Real milliseconds between two looks of a wallet at the ledger."""
     return max(FASTEST_MS, min(SLOWEST_MS, int(options.real_interval_s * 1000) // LOOKS))
 
@@ -44,7 +44,7 @@ relays = {_list(reach.relays)}
 meter = "../meter{home}"
 mix_timeout_s = {mix_timeout_s}
 
-{shared_toml(rpc, place, scene, options)}
+{shared_toml(rpc, place, scene, wallet_looks_ms(options))}
 [strategy]
 name = "{options.strategy}"
 {_parameters(options.strategy, scene.seed, home)}{_battery(scene.profiles.homes[home - 1].battery)}"""
