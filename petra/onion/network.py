@@ -36,7 +36,7 @@ def tor_program() -> str:
     found = shutil.which("tor")
     if found is None or shutil.which("tor-gencert") is None:
         raise OnionError(INSTALL_TOR)
-    return found
+    return str(Path(found).absolute())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,12 @@ def up(folder: Path, owner_pid: int | None = None, progress: Callable[[str], Non
     others = sorted({path.name for path in folder.iterdir()} - ours) if folder.exists() else []
     if others:
         raise OnionError(f"{folder} holds {others[0]}, which is no network's; give a folder that is empty or missing")
-    shutil.rmtree(folder, ignore_errors=True)
+    _clear(folder)
     for node in layout.nodes:
-        node.folder.mkdir(parents=True, mode=0o700)
+        node.folder.mkdir(mode=0o700)
     (folder / DEFAULTS).write_text("")
     if not nodelay.build(folder):
-        progress("its connections will wait for acknowledgements; install a C compiler: apt-get install gcc libc6-dev")
+        progress("no C compiler that works: messages will wait at every hop; run: apt-get install gcc libc6-dev")
     progress("making the authorities' keys")
     with ThreadPoolExecutor() as pool:
         authorities = tuple(pool.map(lambda node: _make_keys(program, folder, node), layout.of(Role.AUTHORITY)))
@@ -143,6 +143,20 @@ def up(folder: Path, owner_pid: int | None = None, progress: Callable[[str], Non
     network = Network(layout, authorities, pids, tuple(processes.values()))
     _save(network)
     return network
+
+
+def _clear(folder: Path) -> None:
+    """Empty ``folder`` and let nobody else in: what is in it tells tor what to do, and what to load."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # by its owner only
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    except OSError as error:
+        raise OnionError(f"{folder} cannot be made anew ({error.strerror}); give a folder of your own") from None
 
 
 def revive(network: Network, owner_pid: int | None = None) -> Network:

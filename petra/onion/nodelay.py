@@ -18,20 +18,33 @@ _COMPILE_S = 60
 
 
 def build(folder: Path) -> bool:
-    """Compile the library into ``folder``; whether there is one now. Without it everything works, and takes longer."""
+    """Compile the library into ``folder``; whether that worked. Without it everything works, and takes longer.
+
+    Afterwards there is one if it did, and none if not, whatever was there before. Raises ``OSError`` if what was there
+    cannot be removed.
+    """
+    (folder / LIBRARY).unlink(missing_ok=True)
     compiler = shutil.which("cc")
     if compiler is None:
         return False
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(folder / LIBRARY), str(_SOURCE), "-ldl"]
+    made = folder / f"{LIBRARY}.part"
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(_SOURCE), "-ldl"]
+    nothing = subprocess.DEVNULL
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_COMPILE_S, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=_COMPILE_S, check=False
+        )
+        if done.returncode == 0:
+            made.replace(folder / LIBRARY)
+        return done.returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return done.returncode == 0
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of a tor that is started in ``folder``: with the library, if it is there."""
+    """The environment of a tor that is started in ``folder``: with the library, if :func:`build` left one there."""
     if not (folder / LIBRARY).exists():
         return dict(os.environ)
     preloaded = [f"./{LIBRARY}", *filter(None, [os.environ.get("LD_PRELOAD")])]  # relative: no path has to be quoted

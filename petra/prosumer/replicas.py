@@ -35,10 +35,9 @@ class Replicas:
     async def post(self, signed: SignedOrder) -> None:
         """Post one order, until one replica has it; the same order may be posted again, and is taken once.
 
-        Raises :class:`bidstore.service.client.Refused` if every replica that answers refuses the order, for a reason in
+        Raises :class:`bidstore.service.client.Refused` if every replica refuses the order, for a reason in
         ``TRY_AGAIN`` if one of them gives such a reason: a replica that lies or is broken does not decide for the
-        others. Raises :class:`~petra.prosumer.reach.Unserved` if none answers: then nobody can tell whether one has
-        taken it.
+        others. Raises :class:`~petra.prosumer.reach.Unserved` if one does not answer: it may have taken the order.
         """
         from bidstore.service.client import HttpClient, Refused, Unreachable, post
 
@@ -60,6 +59,6 @@ class Replicas:
         try:
             await first_that_answers(self._bidstores, at, (Unreachable, Refused), self._rng)
         except Unserved:
-            if not refusals:
+            if len(refusals) < len(self._bidstores):
                 raise
             raise next((r for r in refusals if r.reason in TRY_AGAIN), refusals[0]) from None

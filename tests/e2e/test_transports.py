@@ -86,8 +86,12 @@ def test_status_names_a_running_network(onion_dir):
 
 def test_tors_on_loopback_send_at_once(onion_dir):
     program("cc", "a C compiler is missing; run: apt-get install gcc libc6-dev")
-    for pid in load(onion_dir).pids.values():
-        assert str(onion_dir / LIBRARY) in Path(f"/proc/{pid}/maps").read_text()
+    maps = [Path(f"/proc/{pid}/maps") for pid in load(onion_dir).pids.values()]
+    try:
+        loaded = [str((onion_dir / LIBRARY).resolve()) in each.read_text() for each in maps]
+    except PermissionError:
+        pytest.skip("only root may look into a tor")
+    assert all(loaded)
 
 
 def owners_of_connections_to(port):

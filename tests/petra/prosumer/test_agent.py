@@ -3,8 +3,6 @@
 import asyncio
 import threading
 
-import pytest
-
 from assets.ledger import SpecLedger
 from assets.orders import Side
 from contracts.errors import NodeUnreachable, Reorganised
@@ -98,13 +96,24 @@ def test_one_replica_that_refuses_an_order_does_not_make_it_given_up() -> None:
     assert of_first(world) == [(OrderFate.SETTLED, None)] * 3
 
 
-@pytest.mark.parametrize("lost", [set(), {"bidstore"}])
-def test_an_order_that_every_replica_that_answers_refuses_is_given_up(lost) -> None:
+def test_an_order_that_every_replica_refuses_is_given_up() -> None:
     world = World(-1, 0)
-    world.services.refusing, world.services.down = dict.fromkeys({"bidstore", "other"} - lost, "NoteUnknown"), lost
+    world.services.refusing = dict.fromkeys({"bidstore", "other"}, "NoteUnknown")
     played(world)
-    assert len(world.services.refused) == len(world.services.refusing)
+    assert len(world.services.refused) == 2
     assert of_first(world) == [(OrderFate.REFUSED, "NoteUnknown")]
+
+
+def test_a_replica_that_refuses_does_not_decide_while_the_other_is_away() -> None:
+    world = World(-1, 1)
+    world.services.refusing, world.services.down = {"other": "NoteUnknown"}, {"bidstore"}
+
+    def back(world):
+        if len(world.services.refused) >= 2:
+            world.services.down = set()
+
+    played(world, each=back, step_s=1)
+    assert of_first(world) == [(OrderFate.SETTLED, None)]
 
 
 def test_an_order_that_one_replica_may_take_later_is_not_given_up() -> None:
