@@ -38,14 +38,14 @@ class Carrier:
         message = digest(self._domain, signed.tx)
         return message not in self._under_way and self._clock() - self._handed.get(message, -AGAIN_S) >= AGAIN_S
 
-    async def carry(self, signed: Signed[Transact], part: str | None = None) -> bool:
-        """Hand a transaction in, unless that was done a moment ago; whether a relay took it now.
+    async def carry(self, signed: Signed[Transact], part: str | None = None) -> None:
+        """Hand a transaction in, unless that was done a moment ago.
 
         Call it again as long as the ledger lacks it. It never raises: what goes wrong is told as a trouble of the
         relay, and a refusal as one of ``part``, or of nothing where others hand in the same.
         """
         if not self.wants(signed):
-            return False
+            return
         message = digest(self._domain, signed.tx)
         from petra.relay.client import RelayRefused, RelayUnreachable
 
@@ -57,15 +57,13 @@ class Carrier:
         except RelayRefused as refusal:
             if part is not None:
                 self._troubles.failed(part, refusal)
-            return False
         except Exception as failure:  # of any library on the way; the transaction is handed in again
             self._troubles.failed("relay", failure)
-            return False
+        else:
+            self._troubles.works("relay")
         finally:
             self._under_way.discard(message)
             self._handed[message] = self._clock()  # however slow the way is, one attempt at a time
-        self._troubles.works("relay")
-        return True
 
     async def _hand(self, url: str, signed: Signed[Transact]) -> None:
         from petra.relay.client import RelayClient

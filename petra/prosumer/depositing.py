@@ -1,6 +1,6 @@
 """Returning what was not traded: every note on its own, to an address that only the home's meter knows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from random import Random
 
 from assets.keys import Address, SigningKey
@@ -32,8 +32,11 @@ def move(domain: Domain, note: IssuedNote, to: Address, key: SigningKey) -> Sign
     return sign(domain, Transact((note,), (Note(n.kind, to, n.quantity, n.start, n.end),)), key)
 
 
-def _urgency(issued: IssuedNote) -> tuple[bool, int]:
-    return issued.note.kind is not Kind.FA, issued.note.quantity
+def _urgency(issued: IssuedNote, window: int) -> tuple[int, int, int]:
+    note = issued.note
+    counts = (note.start, note.end) == (window, window)  # energy of other intervals anybody can send
+    rank = 1 if note.kind == Kind.FA else 2 if counts else 0
+    return rank, note.quantity, -window
 
 
 class Depositing:
@@ -62,17 +65,17 @@ class Depositing:
                     found.append(note)
         return found
 
-    def turn(self, due: Sequence[IssuedNote]) -> IssuedNote | None:
-        """Which note goes now; the others' moments are chosen anew.
+    def turn(self, due: Mapping[IssuedNote, int]) -> IssuedNote | None:
+        """Which of the notes of these windows goes now; the others' moments are chosen anew.
 
-        Energy goes before money, which counts later, too; and the largest first: crumbs, of which anybody can send a
-        home thousands, hold none of its own notes up.
+        Energy that counts goes before money, which counts later, too; the largest first: crumbs, of which anybody can
+        send a home thousands, hold none of its own notes up; of equal ones that whose deadline comes first.
         """
-        notes = {issued.id: issued for issued in due}
-        most = max(map(_urgency, due), default=None)
-        first = [number for number, issued in notes.items() if _urgency(issued) == most]
-        goes = self._moments.turn(list(notes), self._rng, first)
-        return None if goes is None else notes[goes]
+        urgency = {note.id: _urgency(note, window) for note, window in due.items()}
+        most = max(urgency.values(), default=None)
+        first = [note for note, much in urgency.items() if much == most]
+        goes = self._moments.turn(list(urgency), self._rng, first)
+        return next((note for note in due if note.id == goes), None)
 
     def deposit(self, note: IssuedNote, window: int, now_s: int) -> Signed[Transact] | None:
         """The deposit of a note; ``None`` if there is no address for it at the moment: it waits.

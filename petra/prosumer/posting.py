@@ -61,8 +61,8 @@ class Posting:
         from bidstore.service.client import Refused
 
         try:
-            if not await self._door.lets_out():
-                self._try_again(order_id, self._now_s)
+            if not await self._door.go_through():
+                self._try_again(order_id)
                 return
             self._fates.begin(order_id, order.signed.order, window, self._now_s)
             await self._replicas.post(order.signed)
@@ -71,19 +71,20 @@ class Posting:
         except Refused as refusal:
             if refusal.reason in TRY_AGAIN:
                 await asyncio.sleep(self._again_s)
-                self._try_again(order_id, self._now_s)
+                self._try_again(order_id)
             else:
                 self._fates.refused(order_id, self._now_s, refusal.reason)
                 self._desk.troubles.failed("bidstore", refusal)
         except Exception:
             await asyncio.sleep(self._again_s)
-            self._try_again(order_id, self._now_s)
+            self._try_again(order_id)
             raise
         finally:
             self._busy.discard(order_id)
 
-    def _try_again(self, order_id: Digest, now_s: int) -> None:
+    def _try_again(self, order_id: Digest) -> None:
         """At a moment of its own: at the end of an outage, orders of one home would come together."""
+        now_s = self._now_s
         t = self._schedule.next_window(now_s)
         self._moments.change(order_id, self._schedule.retry_moment_s(t, now_s, self._rng))
 

@@ -33,7 +33,7 @@ class Returning:
                 self._told.add(window)
                 self._desk.say("deposit", window)
             windows_of |= {note: window for note in due if note.id not in going}
-        note = self._depositing.turn(list(windows_of))
+        note = self._depositing.turn(windows_of)
         if note is None:
             return
         signed = self._depositing.deposit(note, windows_of[note], now_s)
@@ -49,7 +49,7 @@ class Returning:
 
     async def _return(self, note: NoteId, signed: Signed[Transact]) -> None:
         try:
-            if await self._door.lets_out():
+            if await self._door.go_through():
                 self._handed[note] = signed
                 await self._carrier.carry(signed, "deposit")
         finally:

@@ -38,22 +38,20 @@ class Way:
 
 
 class Door:
-    """Lets one thing out at each look: what waited for the way would set out together when it is there."""
+    """One thing goes through at each look: what waited for the way would set out together when it is there."""
 
     def __init__(self, way: Way, desk: Desk) -> None:
         self._way, self._desk = way, desk
-        self._shut_for = -1
-        """Number of the last look at which nothing more is let out."""
+        self._closed_through = -1
+        """Number of the last look that has had its one thing."""
 
-    async def lets_out(self) -> bool:
-        """Verify the way; ``False`` if something else was let out since the last look: choose another moment.
-
-        Whoever waited until after a look counts for the next one, too.
-        """
-        look = self._desk.looks
+    async def go_through(self) -> bool:
+        """Verify the way; ``False`` if something else has gone at this look: choose another moment."""
+        began = self._desk.looks
         await self._way.verify()
         now = self._desk.looks
-        if now <= self._shut_for:
+        if now <= self._closed_through:
             return False
-        self._shut_for = now if now == look else now + 1
+        # Whoever waited into a later look goes beside what that look lets out: it takes the next one's turn instead.
+        self._closed_through = now if now == began else now + 1
         return True

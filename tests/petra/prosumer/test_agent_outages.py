@@ -76,10 +76,9 @@ def test_orders_that_are_late_at_the_gate_do_not_go_together(what, left_s) -> No
 
     asyncio.run(scene())
     assert one_by_one(traffic.orders)
-    posted = len(set(traffic.world.services.postings))
+    assert sum(traffic.orders) >= (left_s == 8)
     fates = [o.fate for o in traffic.home.state.orders()]
-    assert fates.count(OrderFate.SETTLED) == 0
-    assert posted <= len(fates) <= 6
+    assert len(set(traffic.world.services.postings)) <= len(fates) <= 6
     assert set(fates) <= {OrderFate.EXPIRED}
     assert sum(traffic.orders[-20:]) == 0
 
@@ -92,11 +91,12 @@ def test_after_a_second_outage_orders_do_not_go_together(what) -> None:
         await traffic.planned()
         for until_s in (GATE_S - 17, GATE_S - 9, GATE_S - 1):
             await traffic.cut_off(what, until_s)
-            await traffic.to(until_s + 1)
+            await traffic.to(min(GATE_S, until_s + 4))
         await traffic.world.end()
 
     asyncio.run(scene())
     assert one_by_one(traffic.orders)
+    assert sum(traffic.orders) > 0
 
 
 @pytest.mark.parametrize("what", ["services", "ledger"])
@@ -205,3 +205,5 @@ def test_moments_that_lie_between_two_looks_do_not_bring_things_together() -> No
     asyncio.run(scene())
     assert one_by_one(traffic.orders)
     assert one_by_one(traffic.notes)
+    assert sum(traffic.orders) > 0
+    assert sum(traffic.notes) > 0

@@ -69,7 +69,7 @@ def test_one_is_let_out_at_each_look() -> None:
         found = []
         for _ in range(3):
             scene.desk.looks += 1
-            found.append([await scene.door.lets_out() for _ in range(2)])
+            found.append([await scene.door.go_through() for _ in range(2)])
         assert found == [[True, False]] * 3
 
     asyncio.run(run())
@@ -83,14 +83,14 @@ def test_of_those_who_waited_for_the_way_one_is_let_out_and_none_at_the_next_loo
         waiting = []
         for _ in range(4):
             scene.desk.looks += 1
-            waiting.append(asyncio.ensure_future(scene.door.lets_out()))
+            waiting.append(asyncio.ensure_future(scene.door.go_through()))
             await asyncio.sleep(0.01)
         scene.desk.looks += 1
         scene.reach.open.set()
         assert sorted(await asyncio.gather(*waiting)) == [False, False, False, True]
         scene.desk.looks += 1
-        assert not await scene.door.lets_out()
+        assert not await scene.door.go_through()
         scene.desk.looks += 1
-        assert await scene.door.lets_out()
+        assert await scene.door.go_through()
 
     asyncio.run(run())
