@@ -61,6 +61,8 @@ class Bookkeeper:
         self._open_ledger = open_ledger
         self._ledger: Ledger | None = None
         self._owners = OwnerSeed(seed)
+        self._accepted: set[int] = set()
+        """Windows whose withdrawal the ledger took since it was last read."""
         self._secrets = (key, seed, domain)
         self._reload()
 
@@ -106,6 +108,7 @@ class Bookkeeper:
                 self._book.store_tally(self.meter.state(), ())
                 self._book.doubt_issues(self._book.next_bill or 0)
             entries = ledger.entries(0)
+        self._accepted.clear()
         self.meter.follow(entries, ledger_s)
         made = []
         with self._book.change():
@@ -136,10 +139,13 @@ class Bookkeeper:
         return not done and not self.meter.is_final(window) and self.meter.price_at(window) is not None
 
     def _send(self, ledger: Ledger) -> None:
+        """Send what has no verdict. What a node took is recorded once it is read: until then it may be lost again."""
         for issue in self._book.pending():
+            if issue.window in self._accepted:
+                continue
             (receipt,) = ledger.submit([issue.signed])
             if receipt.accepted:
-                self._book.settle_issue(issue.window, Fate.RECORDED)
+                self._accepted.add(issue.window)
             elif isinstance(receipt.refusal, BadNonce):
                 log.info("a withdrawal was on the ledger before it was sent again; the next reading of it will tell")
             else:

@@ -125,6 +125,7 @@ def test_the_standard_set_is_issued_once_per_window_to_the_addresses_of_the_seed
     assert [tx.window for tx in sets] == [1, 2, 3, 4]
     assert [tx.nonce for tx in sets] == [0, 1, 2, 3]
     assert [n.owner for n in sets[1].outputs] == OwnerSeed(SEED).owners(2, 5)
+    world.at(3.1, 310)
     assert {i.fate for i in world.book.issues()} == {Fate.RECORDED}
 
 
@@ -234,6 +235,7 @@ def test_a_refused_withdrawal_is_told_and_the_next_window_is_tried(tmp_path: Pat
     assert issue.reason
     world.regulate(authorise=(Authorisation(3, KEY.address, 1, 10**6, 10**6, 10**9),))
     world.at(1.1, 110)
+    world.at(1.2, 120)
     assert [i.fate for i in world.book.issues()] == [Fate.REFUSED, Fate.RECORDED]
 
 
@@ -292,10 +294,31 @@ def test_a_withdrawal_that_a_reorganisation_dropped_is_sent_again_as_it_was(
         world.at(1.5, 150)
     world.restart()  # what is open is on the disk
     world.at(1.6, 160)
+    world.at(1.7, 170)  # what the ledger took is read
     sets = [e.signed for e in forked.entries() if isinstance(e.signed.tx, Withdraw)]
     assert [signed.tx.window for signed in sets] == [1, 2]
     assert sets[1] == dropped.signed
     assert {i.fate for i in world.book.issues()} == {Fate.RECORDED}
+
+
+def test_a_withdrawal_that_a_node_took_and_lost_before_it_was_read_is_sent_again(world: World) -> None:
+    for tenth in range(10):
+        world.at(tenth / 10, 10 * tenth)
+    kept = world.ledger.entries()
+    world.at(1.0, 100)
+    taken = world.ledger.entries()[len(kept) :]
+    assert [e.signed.tx.window for e in taken if isinstance(e.signed.tx, Withdraw)] == [2]
+    forked = SpecLedger(DOMAIN, GRID, DSO.address, time_s=GRID.genesis_s)
+    for entry in kept:
+        forked.advance_to(entry.time_s)
+        forked.submit([entry.signed])[0].require()
+    world.ledger = forked
+    world.restart()
+    for tenth in range(11, 25):
+        world.at(tenth / 10, 10 * tenth)
+    sets = [e.signed for e in forked.entries() if isinstance(e.signed.tx, Withdraw)]
+    assert [(signed.tx.window, signed.tx.nonce) for signed in sets] == [(1, 0), (2, 1), (3, 2)]
+    assert sets[1] in [e.signed for e in taken]
 
 
 def test_a_failure_while_storing_leaves_neither_bill_nor_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,6 +398,7 @@ def test_all_that_a_meter_signs_is_signed_by_whatever_signs(tmp_path: Path) -> N
     element = SecureElement()
     world = World(tmp_path, key=element)
     world.at(0.1, 10)
+    world.at(0.2, 10)
     assert [i.fate for i in world.book.issues()] == [Fate.RECORDED]
     for hour in range(1, 5):
         world.at(hour, 10 * hour)
