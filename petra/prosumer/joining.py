@@ -59,7 +59,7 @@ class Joining:
             try:
                 await self._way.verify()
                 break
-            except Exception:  # a machine that is busy, or a tor that starts anew
+            except Exception:  # a machine that is busy, or a tor that starts anew: told once it is too late to mix
                 if not in_time():
                     raise
             await asyncio.sleep(self._home.repost_s)

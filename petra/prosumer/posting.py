@@ -75,7 +75,7 @@ class Posting:
             else:
                 self._fates.refused(order_id, self._now_s, refusal.reason)
                 self._desk.troubles.failed("bidstore", refusal)
-        except Exception:
+        except Exception:  # whatever went wrong on the way: posted again later, and told by whoever started this
             await asyncio.sleep(self._again_s)
             self._try_again(order_id)
             raise

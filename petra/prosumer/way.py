@@ -18,7 +18,7 @@ class Way:
         """``again_s``: real seconds after which a way that failed is looked at again."""
         self._reach, self._clock, self._again_s = reach, clock, again_s
         self._thread, self._one_by_one = Worker("way"), asyncio.Lock()
-        self._until = float("-inf")
+        self._until = float("-inf")  # by the process's clock, in seconds; no ledger time
         self._failed: tuple[float, Exception | None] = (0.0, None)
 
     async def verify(self) -> None:

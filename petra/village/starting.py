@@ -122,7 +122,7 @@ def _lines() -> Watch:
                 say(line)
             if ended:
                 return
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S)  # the supervisor writes files, and nothing tells when
 
     return watch
 

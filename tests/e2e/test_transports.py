@@ -89,8 +89,10 @@ def test_tors_on_loopback_send_at_once(onion_dir):
     maps = [Path(f"/proc/{pid}/maps") for pid in load(onion_dir).pids.values()]
     try:
         loaded = [str((onion_dir / LIBRARY).resolve()) in each.read_text() for each in maps]
-    except PermissionError:
-        pytest.skip("only root may look into a tor")
+    except PermissionError:  # tor lets its own user not look, so here nothing can be known
+        if os.environ.get("PETRA_REQUIRE_ALL") == "1":
+            raise
+        pytest.skip("only root may look into a tor; run: sudo .venv/bin/python -m pytest tests/e2e/test_transports.py")
     assert all(loaded)
 
 

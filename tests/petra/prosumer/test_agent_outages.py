@@ -176,7 +176,7 @@ def test_what_waited_for_the_way_does_not_set_out_together(stage, monkeypatch) -
     def hangs():
         while not found:
             services.refusals += 1
-            time.sleep(0.001)
+            time.sleep(0.001)  # a thread that hangs, and is counted as at work meanwhile
 
     async def scene():
         await traffic.planned()
